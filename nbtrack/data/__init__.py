@@ -1,0 +1,1 @@
+"""What every part of nbtrack speaks: movies, detections, graphs, lineages, results."""

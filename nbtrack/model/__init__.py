@@ -1,0 +1,1 @@
+"""The integer program: energies, rows and columns as arrays, and the Pyomo model made from them."""

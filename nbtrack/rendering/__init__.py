@@ -1,0 +1,1 @@
+"""Colours, overlays and static figures: arrays in, RGBA out."""

@@ -1,0 +1,1 @@
+"""Solving the model: solver back ends, the direct HiGHS path, decoding values into a lineage."""
