@@ -70,7 +70,9 @@ def derive_events(lineage: Lineage, n_frames: int) -> Events:
     follows = same_track.copy()
     follows[1:] &= t[1:] == t[:-1] + 1
     here = np.flatnonzero(follows)
-    moves = _table({"t": t[here], "source_id": object_id[here - 1], "target_id": object_id[here], "track_id": track_id[here]})
+    moves = _table(
+        {"t": t[here], "source_id": object_id[here - 1], "target_id": object_id[here], "track_id": track_id[here]}
+    )
 
     splits, born, divided = [], set(), set()
     for division in lineage.divisions.values():
@@ -93,7 +95,9 @@ def derive_events(lineage: Lineage, n_frames: int) -> Events:
 
     return Events(
         moves=moves,
-        splits=_table(dict(zip(("t", "parent_id", "child1_id", "child2_id"), np.array(splits).reshape(-1, 4).T, strict=True))),
+        splits=_table(
+            dict(zip(("t", "parent_id", "child1_id", "child2_id"), np.array(splits).reshape(-1, 4).T, strict=True))
+        ),
         appearances=_without(t, object_id, has_ancestor),
         disappearances=_without(t, object_id, has_successor),
         mergers=merger_table(lineage),

@@ -447,9 +447,7 @@ class Lineage:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Lineage):
             return NotImplemented
-        return (
-            self._frames == other._frames and self._false == other._false and self._divisions == other._divisions
-        )
+        return self._frames == other._frames and self._false == other._false and self._divisions == other._divisions
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
