@@ -6,6 +6,7 @@ fields of these dataclasses; nobody repeats a default or a help text elsewhere.
 
 import math
 from dataclasses import Field, dataclass, field, fields
+from functools import wraps
 from numbers import Integral, Real
 from typing import Any
 
@@ -156,3 +157,216 @@ class SegmentationParams:
                 f"`core_threshold` must not be below `threshold`: got {self.core_threshold} and {self.threshold}. "
                 "Swap the two numbers."
             )
+
+
+PRESETS = ("conservation", "chaingraph")
+"""The sets of energies that `TrackingParams` offers."""
+
+
+def _with_preset_defaults(cls: type["TrackingParams"]) -> type["TrackingParams"]:
+    """Let every value that is not given default to that of the preset."""
+    plain_init = cls.__init__
+
+    @wraps(plain_init)
+    def init(self: "TrackingParams", **given: Any) -> None:
+        preset = given.get("preset", PRESETS[0])
+        defaults = {f.name: f.metadata["presets"][preset] for f in fields(cls) if preset in f.metadata["presets"]}
+        plain_init(self, **{**defaults, **given})
+
+    cls.__init__ = init  # type: ignore[method-assign]  # the one place where a preset's defaults come in
+    return cls
+
+
+@_with_preset_defaults
+@dataclass(frozen=True, kw_only=True)
+class TrackingParams:
+    """Weights and limits of the automatic tracker.
+
+    Values that are not given are those of the preset: ``TrackingParams(preset="chaingraph").appearance`` is 1000.
+
+    Raises
+    ------
+    InputError
+        If a value is out of its range.
+    """
+
+    preset: str = param(
+        "conservation",
+        "Preset",
+        "Which energies: conservation (mergers, probabilities) or chaingraph (distances, no mergers).",
+        choices=PRESETS,
+    )
+    divisible: bool = param(True, "Divisible objects", "Whether objects may divide, such as proliferating cells.")
+    appearance: float = param(
+        500.0,
+        "Appearance",
+        "Energy of starting a track inside the movie; high values forbid it if possible.",
+        low=0,
+        chaingraph=1000.0,
+    )
+    disappearance: float = param(
+        500.0,
+        "Disappearance",
+        "Energy of ending a track inside the movie; high values forbid it if possible.",
+        low=0,
+        chaingraph=1000.0,
+    )
+    opportunity: float = param(
+        0.0,
+        "Opportunity",
+        "Energy of treating an object as a false detection; high values track more objects, noise included.",
+        low=0,
+        chaingraph=1000.0,
+    )
+    noise_rate: float = param(
+        0.1,
+        "Noise rate",
+        "Expected share of false detections (chaingraph); small values keep every object if possible.",
+        low=0.0001,
+        high=0.9999,
+    )
+    noise_weight: float = param(
+        100.0,
+        "Noise weight",
+        "Balance of detections against transitions (chaingraph); high values with a small noise rate keep objects.",
+        low=0,
+    )
+    detection_weight: float = param(
+        10.0, "Detection weight", "Weight of the number of objects in a detection (conservation).", low=0
+    )
+    division_weight: float = param(
+        10.0, "Division weight", "Weight of the probability of a division (conservation).", low=0
+    )
+    transition_weight: float = param(
+        10.0, "Transition weight", "Weight of the probability of a link (conservation).", low=0
+    )
+    alpha: float = param(
+        5.0,
+        "Transition scale",
+        "Distance at which the probability of a link has fallen to 1/e (conservation).",
+        low=0.001,
+        unit="px, scaled",
+    )
+    division_probability: float = param(
+        0.5,
+        "Division probability",
+        "Probability that an object divides, where no classifier says it (conservation).",
+        low=0,
+        high=1,
+    )
+    division_threshold: float = param(
+        0.1, "Division threshold", "An object less likely to divide than this may not divide.", low=0, high=1
+    )
+    division_distance: float = param(
+        0.0, "Division distance", "Expected distance from mother to daughter (chaingraph).", low=0, unit="px, scaled"
+    )
+    division_angle: float = param(
+        0.0,
+        "Division angle",
+        "Smallest angle between the two daughters as seen from the mother (chaingraph).",
+        low=0,
+        high=180,
+        unit="degrees",
+    )
+    objects_per_merger: int = param(
+        2,
+        "Objects per merger",
+        "Largest number of objects that one detection may hold; 1 means no mergers.",
+        low=1,
+        high=9,
+        chaingraph=1,
+    )
+    object_size: float | None = param(
+        None, "Object size", "Size of one object, for the size prior; the median if empty.", low=1, unit="px"
+    )
+    neighbors: int = param(
+        3,
+        "Number of neighbors",
+        "Candidates kept per object in the next and in the previous frame; 2 or 3 are usual.",
+        low=1,
+        high=20,
+        chaingraph=2,
+    )
+    max_distance: float = param(
+        200.0,
+        "Maximal distance",
+        "No object moves this far between two frames.",
+        low=0,
+        unit="px, scaled",
+        chaingraph=50.0,
+    )
+    border_width: float = param(
+        10.0,
+        "Border width",
+        "Within this distance from the border, appearing and disappearing is cheaper.",
+        low=0,
+        unit="px, scaled",
+    )
+    border_from: str = param(
+        "box",
+        "Border from",
+        "Measure the distance to the border from the bounding box or the center.",
+        choices=("box", "center"),
+    )
+    one_frame_tracks: bool = param(True, "One-frame tracks", "Whether an object may appear and vanish at once.")
+    t_range: tuple[int, int] | None = param(
+        None, "Field of view, t", "First frame and the frame after the last one.", low=0, unit="frames"
+    )
+    z_range: tuple[int, int] | None = param(
+        None, "Field of view, z", "First slice and the slice after the last one.", low=0, unit="px"
+    )
+    y_range: tuple[int, int] | None = param(
+        None, "Field of view, y", "First row and the row after the last one.", low=0, unit="px"
+    )
+    x_range: tuple[int, int] | None = param(
+        None, "Field of view, x", "First column and the column after the last one.", low=0, unit="px"
+    )
+    size_range: tuple[int, int] = param(
+        (10, 1_000_000), "Size range", "Smallest and largest object to track, both inclusive.", low=0, unit="px"
+    )
+    data_scales: tuple[float, ...] | None = param(
+        None,
+        "Data scales",
+        "Factors for the coordinates x, y (and z); the pixel sizes relative to that of x if empty.",
+        low=0,
+    )
+    solver: str = param(
+        "auto",
+        "Solver",
+        "auto (exact, any size), or by name: highs, cplex, glpk, cbc, scip, gurobi.",
+        choices=("auto", "highs", "cplex", "glpk", "cbc", "scip", "gurobi"),
+    )
+    optimality_gap: float = param(
+        1e-6,
+        "Optimality gap",
+        "How far the answer may be from the best one, as a share of its energy.",
+        low=0,
+        high=1,
+        chaingraph=0.05,
+    )
+    timeout: float | None = param(
+        None, "Timeout", "Stop the solver after this long and keep the best answer so far.", low=0, unit="s"
+    )
+    threads: int | None = param(None, "Threads", "Threads of the solver; its own choice if empty.", low=1)
+
+    def __post_init__(self) -> None:
+        """Check ranges and contradictions."""
+        for item in fields(self):
+            if isinstance(getattr(self, item.name), list):
+                object.__setattr__(self, item.name, tuple(getattr(self, item.name)))
+        check_ranges(self)
+        for name in ("t_range", "z_range", "y_range", "x_range", "size_range"):
+            limits = getattr(self, name)
+            if limits is None:
+                continue
+            if not isinstance(limits, tuple) or len(limits) != 2:
+                raise InputError(f"`{name}` must be two numbers (from, to): got {limits!r}.")
+            if limits[0] > limits[1]:
+                raise InputError(f"`{name}` must be (from, to): got {limits}. Swap the two numbers.")
+        if self.preset == "chaingraph" and self.objects_per_merger > 1:
+            raise InputError(
+                f'`objects_per_merger` must be 1 with preset="chaingraph": got {self.objects_per_merger}. '
+                'Use preset="conservation" for mergers.'
+            )
+        if self.data_scales is not None and 0 in self.data_scales:
+            raise InputError(f"`data_scales` must be above 0: got {self.data_scales}.")
