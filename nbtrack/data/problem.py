@@ -43,6 +43,8 @@ class Problem:
         Whether the detection has a division variable.
     division_link : ndarray of float, shape (a,), or None
         If given, the energy of a link that leads from a dividing parent to a child, instead of ``link[:, 1]``.
+    narrow_links : ndarray of int, shape (pairs, 2)
+        With `division_link`: pairs of links that may not both lead to children of one division.
     external_parent : ndarray of int, shape (e,)
         Parents of division hypotheses that name their two children.
     external_children : ndarray of int, shape (e, 2)
@@ -74,6 +76,7 @@ class Problem:
     division: np.ndarray
     divides: np.ndarray
     division_link: np.ndarray | None = None
+    narrow_links: np.ndarray = field(default_factory=_no_pairs)
     external_parent: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     external_children: np.ndarray = field(default_factory=_no_pairs)
     external: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))

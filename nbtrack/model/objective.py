@@ -1,0 +1,65 @@
+"""The energy of a solution, term by term."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from nbtrack.data.problem import Problem, Solution
+
+
+def detection_energy(problem: Problem, solution: Solution) -> np.ndarray:
+    """Energy of the count of each detection, shape (n,)."""
+    return _states(problem.detection, problem.capacity, solution.count, always=True)
+
+
+def link_energy(problem: Problem, solution: Solution) -> np.ndarray:
+    """Energy of each link, used or not, shape (a,)."""
+    energy = _states(problem.link, problem.link_capacity, solution.flow, always=True)
+    if problem.division_link is not None:
+        child = (solution.flow > 0) & solution.divides[problem.source]
+        energy = np.where(child, problem.division_link, energy)
+    return energy
+
+
+def event_energy(problem: Problem, solution: Solution) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Energy of appearing, of disappearing and of dividing of each detection, three arrays of shape (n,)."""
+    division = np.where(solution.divides, problem.division[:, 1], problem.division[:, 0])
+    return (
+        _states(problem.appearance, problem.appearance_capacity, solution.appears),
+        _states(problem.disappearance, problem.disappearance_capacity, solution.vanishes),
+        np.where(has_division_variable(problem), division, 0.0),
+    )
+
+
+def energy_of(problem: Problem, solution: Solution) -> float:
+    """Sum the energy of all states, constants and unused links included.
+
+    Parameters
+    ----------
+    problem : Problem
+        The energies.
+    solution : Solution
+        A state for every variable.
+
+    Returns
+    -------
+    float
+    """
+    parts = [detection_energy(problem, solution), link_energy(problem, solution), *event_energy(problem, solution)]
+    parts.append(np.where(solution.external, problem.external[:, 1], problem.external[:, 0]))
+    return float(sum(part.sum() for part in parts))
+
+
+def has_division_variable(problem: Problem) -> np.ndarray:
+    """Tell which detections may divide: those that are asked to and have two or more links out, shape (n,)."""
+    out_degree = np.bincount(problem.source, minlength=problem.n_detections)
+    return np.asarray(problem.divides & (out_degree > 1))
+
+
+def _states(energy: np.ndarray, capacity: np.ndarray, state: np.ndarray, *, always: bool = False) -> np.ndarray:
+    """Look up the energy of each state; a capacity of 0 means no variable and no energy unless `always`."""
+    chosen = energy[np.arange(len(state)), state]
+    return chosen if always else np.where(capacity > 0, chosen, 0.0)

@@ -1,0 +1,288 @@
+"""The direct path: linear relaxation, violated cuts, then an integer program on what is still fractional.
+
+1. Solve the linear relaxation of the law.
+2. Add the cuts that its point violates and solve again, until none is violated. If the point is integral it is the
+   certified optimum.
+3. Free the columns around the fractional ones, hold the others, solve that small integer program: an upper bound.
+4. Columns whose reduced cost exceeds the gap between the two bounds keep their value in every better answer: fix them
+   and solve the integer program that is left. Its bound and the upper bound certify the answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from nbtrack.errors import SolveError
+from nbtrack.model.cuts import make_cuts, violated
+from nbtrack.solvers.control import Control
+from nbtrack.solvers.greedy import link_greedily
+from nbtrack.solvers.highs import HighsAnswer, HighsProgram
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nbtrack.model.description import Description
+
+_log = logging.getLogger(__name__)
+
+INTEGRAL = 1e-6
+"""A column this near to 0 or 1 counts as integral."""
+CUT_ROUNDS = 50
+"""Rounds of cuts; each adds every violated one."""
+HOPS = 3
+"""Columns this many rows away from a fractional one are freed in the local repair."""
+GRACE = 10.0
+"""Seconds that a stopped solve may still take to make a greedy answer keep to what is pinned."""
+
+
+@dataclass(frozen=True)
+class ExactAnswer:
+    """A feasible point and what is proven of it.
+
+    Parameters
+    ----------
+    status : str
+        One of `nbtrack.data.result.STATUSES`.
+    x : ndarray of float, shape (columns,)
+        0 or 1.
+    bound : float
+        No point has a lower objective.
+    """
+
+    status: str
+    x: NDArray[np.float64]
+    bound: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the columns may be, and how far to go.
+
+    Parameters
+    ----------
+    lower, upper : ndarray of float, shape (columns,)
+        0 and 1, but for what is pinned.
+    gap : float
+        Relative gap at which the answer is good enough.
+    threads : int or None
+        Threads of HiGHS.
+    """
+
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    gap: float
+    threads: int | None
+
+
+def solve_exactly(description: Description, limits: Limits, control: Control) -> ExactAnswer:
+    """Solve a described program to the gap that was asked for.
+
+    Parameters
+    ----------
+    description : Description
+        Rows, columns and costs.
+    limits : Limits
+        Column limits (pins) and the gap.
+    control : Control
+        Time, cancel and progress.
+
+    Returns
+    -------
+    ExactAnswer
+        If time is up or the solve is cancelled, the best point so far with its honest bound.
+
+    Raises
+    ------
+    SolveError
+        With status "infeasible" if no point keeps to the limits.
+    """
+    d = description
+    program = _program(d, d.matrix, d.lower, d.upper, limits.lower, limits.upper, control, limits.threads)
+    relaxed, rows = _relax(d, program, control)
+    if relaxed.status == "infeasible":
+        raise SolveError("No answer keeps to everything that is fixed.", status="infeasible")
+    assert relaxed.x is not None
+    if relaxed.status == "optimal" and _fractional(relaxed.x).size == 0:
+        x = np.round(relaxed.x)
+        return ExactAnswer("optimal", x, min(relaxed.bound, _value(d, x)))
+
+    best = _first_incumbent(d, relaxed, limits, control)
+    value = _value(d, best)
+    control.report("incumbent", value, relaxed.bound)
+    _log.info("relaxation %.6f, incumbent %.6f", relaxed.bound, value)
+    bound = min(relaxed.bound, value)
+    if value - bound <= limits.gap * max(abs(value), 1.0):
+        return ExactAnswer("optimal", best, bound)
+    if control.stop_status is not None:
+        return ExactAnswer(control.stop_status, best, bound)
+    return _close(d, rows, relaxed, best, limits, control)
+
+
+# --------------------------------------------------------------------------- steps
+def _relax(
+    d: Description, program: HighsProgram, control: Control
+) -> tuple[HighsAnswer, tuple[sp.csr_matrix, NDArray[np.float64], NDArray[np.float64]]]:
+    """Do steps 1 and 2; give the answer and all rows, with the cuts that were added."""
+    cuts = make_cuts(d)
+    added: list[sp.csr_matrix] = []
+    answer = program.solve_relaxation()
+    for _ in range(CUT_ROUNDS):
+        if answer.status != "optimal":
+            break
+        assert answer.x is not None
+        control.report("relaxation", inf, answer.bound)
+        broken = violated(cuts, answer.x)
+        if not len(broken):
+            break
+        added.append(cuts[broken])
+        program.add_rows(added[-1])
+        answer = program.solve_relaxation()
+    n_cuts = sum(a.shape[0] for a in added)
+    rows = (
+        sp.vstack([d.matrix, *added]).tocsr() if added else d.matrix,
+        np.concatenate([d.lower, np.full(n_cuts, -np.inf)]),
+        np.concatenate([d.upper, np.zeros(n_cuts)]),
+    )
+    return answer, rows
+
+
+def _first_incumbent(d: Description, relaxed: HighsAnswer, limits: Limits, control: Control) -> NDArray[np.float64]:
+    """Do step 3; if the relaxation was not finished, link greedily."""
+    assert relaxed.x is not None
+    if relaxed.status == "optimal":
+        seeds = _fractional(relaxed.x)
+        repaired = _repair(d, np.round(relaxed.x), seeds, limits, control)
+        if repaired is not None:
+            return repaired
+    x = d.vector_of(link_greedily(d.problem))
+    broken = np.flatnonzero((x < limits.lower) | (x > limits.upper))
+    if not len(broken):
+        return x
+    repaired = _repair(d, np.clip(x, limits.lower, limits.upper), broken, limits, Control(timeout=GRACE))
+    if repaired is None:
+        raise SolveError(
+            "Time was up before any answer that keeps to what is fixed was found. Give a longer `timeout`.",
+            status=control.stop_status or "error",
+        )
+    return repaired
+
+
+def _repair(
+    d: Description, x: NDArray[np.float64], seeds: NDArray[np.int64], limits: Limits, control: Control
+) -> NDArray[np.float64] | None:
+    """Free the columns around the seeds, hold all others, and solve; wider and wider until it is feasible."""
+    transposed = d.matrix.T.tocsr()
+    free = np.zeros(d.columns.size, bool)
+    free[seeds] = True
+    hops = HOPS
+    while control.stop_status is None:
+        for _ in range(hops):
+            rows = np.zeros(d.matrix.shape[0], bool)
+            rows[transposed[np.flatnonzero(free)].indices] = True
+            free[d.matrix[np.flatnonzero(rows)].indices] = True
+        columns = np.flatnonzero(free)
+        answer = _solve_part(d, d.matrix, d.lower, d.upper, x, columns, limits, control)
+        if answer.x is not None:
+            return answer.x
+        if answer.status == "infeasible" and len(columns) == d.columns.size:
+            raise SolveError("No answer keeps to everything that is fixed.", status="infeasible")
+        hops = 2
+    return None
+
+
+def _close(
+    d: Description,
+    rows: tuple[sp.csr_matrix, NDArray[np.float64], NDArray[np.float64]],
+    relaxed: HighsAnswer,
+    best: NDArray[np.float64],
+    limits: Limits,
+    control: Control,
+) -> ExactAnswer:
+    """Do step 4."""
+    assert relaxed.x is not None
+    assert relaxed.reduced_cost is not None
+    value = _value(d, best)
+    slack = value - relaxed.bound
+    free = np.abs(relaxed.reduced_cost) <= slack + 1e-9 * max(abs(value), 1.0)
+    at_limit = np.where(relaxed.reduced_cost > 0, limits.lower, limits.upper)
+    held = np.where(free, best, at_limit)
+    columns = np.flatnonzero(free & (limits.lower < limits.upper))
+    _log.info("%d of %d columns are left for the integer program", len(columns), d.columns.size)
+    answer = _solve_part(d, *rows, held, columns, limits, control, start=best, bound=relaxed.bound)
+    candidates = [best] if answer.x is None else [best, answer.x]
+    best = min(candidates, key=lambda x: _value(d, x))
+    value = _value(d, best)
+    bound = min(max(answer.bound, relaxed.bound), value)
+    good = value - bound <= limits.gap * max(abs(value), 1.0) + 1e-9
+    return ExactAnswer("optimal" if good else control.stop_status or "time_limit", best, bound)
+
+
+def _solve_part(
+    d: Description,
+    matrix: sp.csr_matrix,
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    x: NDArray[np.float64],
+    columns: NDArray[np.int64],
+    limits: Limits,
+    control: Control,
+    *,
+    start: NDArray[np.float64] | None = None,
+    bound: float = -inf,
+) -> HighsAnswer:
+    """Solve the integer program over some columns; the others keep the value they have in `x`."""
+    held = x.copy()
+    held[columns] = 0
+    by_column = matrix.tocsc()[:, columns].tocsr()
+    touched = np.flatnonzero(np.diff(by_column.indptr))
+    taken = matrix @ held
+    others = np.setdiff1d(np.arange(matrix.shape[0]), touched)
+    if np.any(taken[others] > upper[others] + INTEGRAL) or np.any(taken[others] < lower[others] - INTEGRAL):
+        return HighsAnswer("infeasible", None, inf)
+    constant = d.constant + float(d.cost @ held)
+    program = HighsProgram(
+        d.cost[columns],
+        constant,
+        by_column[touched],
+        lower[touched] - taken[touched],
+        upper[touched] - taken[touched],
+        limits.lower[columns],
+        limits.upper[columns],
+        control,
+        limits.threads,
+    )
+    known = max(abs(_value(d, start)), 1.0) if start is not None else max(abs(constant), 1.0)
+    fits = start is not None and np.array_equal(np.delete(start, columns), np.delete(x, columns))
+    answer = program.solve_integer(limits.gap * known, bound, start[columns] if fits and start is not None else None)
+    if answer.x is None:
+        return answer
+    held[columns] = np.round(answer.x)
+    return HighsAnswer(answer.status, held, answer.bound)
+
+
+# --------------------------------------------------------------------------- helpers
+def _program(
+    d: Description,
+    matrix: sp.csr_matrix,
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    column_lower: NDArray[np.float64],
+    column_upper: NDArray[np.float64],
+    control: Control,
+    threads: int | None,
+) -> HighsProgram:
+    return HighsProgram(d.cost, d.constant, matrix, lower, upper, column_lower, column_upper, control, threads)
+
+
+def _fractional(x: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.flatnonzero(np.abs(x - np.round(x)) > INTEGRAL)
+
+
+def _value(d: Description, x: NDArray[np.float64]) -> float:
+    return float(d.cost @ x + d.constant)

@@ -1,0 +1,237 @@
+"""HiGHS, straight from arrays: one linear or integer program that can grow rows, be cancelled and report.
+
+The gap asked for is always passed on, since HiGHS's own default stops at 1e-4.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import highspy
+import numpy as np
+
+from nbtrack.errors import SolveError
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+    from numpy.typing import NDArray
+
+    from nbtrack.solvers.control import Control
+
+_OPTIMAL = highspy.HighsModelStatus.kOptimal
+_NO_POINT = (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible)
+_STOPPED = (
+    highspy.HighsModelStatus.kTimeLimit,
+    highspy.HighsModelStatus.kInterrupt,
+    highspy.HighsModelStatus.kSolutionLimit,
+    highspy.HighsModelStatus.kObjectiveTarget,
+)
+
+
+@dataclass(frozen=True)
+class HighsAnswer:
+    """What a run of HiGHS gave.
+
+    Parameters
+    ----------
+    status : {"optimal", "infeasible", "stopped"}
+        How it ended.
+    x : ndarray of float, shape (columns,), or None
+        The best feasible point, if there is one.
+    bound : float
+        Proven lower bound of the objective.
+    reduced_cost : ndarray of float, shape (columns,), or None
+        Of a linear program: what the bound grows by if a column is moved off its limit.
+    """
+
+    status: str
+    x: NDArray[np.float64] | None
+    bound: float
+    reduced_cost: NDArray[np.float64] | None = None
+
+
+class HighsProgram:
+    """A program ``min cost @ x + constant`` with ``lower <= A x <= upper`` and column limits.
+
+    Parameters
+    ----------
+    cost : ndarray of float, shape (columns,)
+        Objective.
+    constant : float
+        Added to the objective.
+    matrix : csr_matrix of float, shape (rows, columns)
+        The rows.
+    lower, upper : ndarray of float, shape (rows,)
+        Limits of the rows.
+    column_lower, column_upper : ndarray of float, shape (columns,)
+        Finite limits of the columns.
+    control : Control
+        Time, cancel and progress.
+    threads : int, optional
+        Threads that HiGHS may use.
+    """
+
+    def __init__(
+        self,
+        cost: NDArray[np.float64],
+        constant: float,
+        matrix: sp.csr_matrix,
+        lower: NDArray[np.float64],
+        upper: NDArray[np.float64],
+        column_lower: NDArray[np.float64],
+        column_upper: NDArray[np.float64],
+        control: Control,
+        threads: int | None = None,
+    ) -> None:
+        self._cost, self._constant = cost, constant
+        self._column_lower, self._column_upper = column_lower, column_upper
+        self._rows = [(matrix, lower, upper)]
+        self._control = control
+        self._highs = highspy.Highs()
+        self._set("output_flag", False)
+        if threads is not None:
+            self._set("threads", threads)
+        program = highspy.HighsLp()
+        program.num_col_, program.num_row_ = len(cost), matrix.shape[0]
+        program.col_cost_, program.offset_ = cost, constant
+        program.col_lower_, program.col_upper_ = column_lower, column_upper
+        program.row_lower_, program.row_upper_ = np.maximum(lower, -highspy.kHighsInf), upper
+        program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        program.a_matrix_.start_ = matrix.indptr.astype(np.int32)
+        program.a_matrix_.index_ = matrix.indices.astype(np.int32)
+        program.a_matrix_.value_ = matrix.data
+        if self._highs.passModel(program) == highspy.HighsStatus.kError:
+            raise SolveError("HiGHS refused the program: its rows and columns do not fit together.")
+
+    def add_rows(self, matrix: sp.csr_matrix, upper: float = 0.0) -> None:
+        """Add rows ``A x <= upper``.
+
+        Parameters
+        ----------
+        matrix : csr_matrix of float, shape (new rows, columns)
+            The rows.
+        upper : float, optional
+            Their upper limit.
+        """
+        n = matrix.shape[0]
+        low, high = np.full(n, -highspy.kHighsInf), np.full(n, upper)
+        self._highs.addRows(
+            n, low, high, matrix.nnz, matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32), matrix.data
+        )
+        self._rows.append((matrix, np.full(n, -np.inf), high))
+
+    def solve_relaxation(self) -> HighsAnswer:
+        """Solve without integrality; a second call starts from where the first one ended.
+
+        Returns
+        -------
+        HighsAnswer
+            With a bound and reduced costs that hold whatever the tolerances of the solver.
+        """
+        status = self._run("relaxation", inf)
+        if status == "infeasible":
+            return HighsAnswer(status, None, inf)
+        solution = self._highs.getSolution()
+        bound, reduced_cost = self._dual_bound(np.array(solution.row_dual))
+        return HighsAnswer(status, np.array(solution.col_value), bound, reduced_cost)
+
+    def solve_integer(
+        self, gap: float, known_bound: float = -inf, start: NDArray[np.float64] | None = None
+    ) -> HighsAnswer:
+        """Solve with every column an integer.
+
+        Parameters
+        ----------
+        gap : float
+            Absolute gap at which to stop.
+        known_bound : float, optional
+            A bound that is proven already; for the progress line.
+        start : ndarray of float, shape (columns,), optional
+            A feasible point to begin with.
+
+        Returns
+        -------
+        HighsAnswer
+        """
+        n = len(self._cost)
+        self._highs.changeColsIntegrality(
+            n, np.arange(n, dtype=np.int32), np.full(n, highspy.HighsVarType.kInteger, dtype=object).tolist()
+        )
+        self._set("mip_rel_gap", 0.0)
+        self._set("mip_abs_gap", gap)
+        if start is not None:
+            point = highspy.HighsSolution()
+            point.col_value = start.tolist()
+            self._highs.setSolution(point)
+        status = self._run("integer program", known_bound)
+        if status == "infeasible":
+            return HighsAnswer(status, None, inf)
+        info = self._highs.getInfo()
+        has_point = info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
+        x = np.array(self._highs.getSolution().col_value) if has_point else None
+        return HighsAnswer(status, x, float(info.mip_dual_bound))
+
+    # ------------------------------------------------------------------ helpers
+    def _set(self, name: str, value: Any) -> None:
+        if self._highs.setOptionValue(name, value) == highspy.HighsStatus.kError:
+            raise SolveError(f"HiGHS does not take {value!r} for its option `{name}`.")
+
+    def _run(self, phase: str, known_bound: float) -> str:
+        """Run in a thread, so that the time, the cancel button and Ctrl-C are heard while it works."""
+        control, highs = self._control, self._highs
+        if control.stop_status is not None:
+            return "stopped"
+        if control.timeout is not None:
+            self._set("time_limit", highs.getRunTime() + control.remaining)
+        highs.HandleUserInterrupt = True
+
+        def log(event: Any) -> None:
+            out = event.data_out
+            control.report(phase, out.mip_primal_bound, max(out.mip_dual_bound, known_bound))
+
+        if control.progress is not None and known_bound < inf:
+            highs.cbMipLogging.subscribe(log)
+        failure: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                highs.run()
+            except BaseException as error:  # noqa: BLE001  # handed to the caller's thread
+                failure.append(error)
+
+        thread = threading.Thread(target=work, name="nbtrack-highs", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            try:
+                thread.join(0.05)
+            except KeyboardInterrupt:
+                control.cancel.set()
+            if control.cancel.is_set():
+                highs.cancelSolve()
+        if failure:
+            raise failure[0]
+        status = highs.getModelStatus()
+        if status == _OPTIMAL:
+            return "optimal"
+        if status in _NO_POINT:
+            return "infeasible"
+        if status in _STOPPED:
+            return "stopped"
+        raise SolveError(f"HiGHS ended with the status {highs.modelStatusToString(status)!r} and without an answer.")
+
+    def _dual_bound(self, row_dual: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Weak duality: any multipliers of the rows, with the sign of their limits, give a valid bound."""
+        bound, reduced, first = self._constant, self._cost.copy(), 0
+        for matrix, lower, upper in self._rows:
+            y = row_dual[first : first + matrix.shape[0]]
+            if len(y) < matrix.shape[0]:
+                y = np.zeros(matrix.shape[0])
+            first += matrix.shape[0]
+            y = np.where((y > 0) & np.isneginf(lower) | (y < 0) & np.isposinf(upper), 0.0, y)
+            bound += float(np.where(y > 0, np.maximum(lower, -1e30), np.minimum(upper, 1e30)) @ y)
+            reduced -= matrix.T @ y
+        at = np.where(reduced > 0, self._column_lower, self._column_upper)
+        return bound + float(reduced @ at), reduced

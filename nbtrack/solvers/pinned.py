@@ -1,0 +1,212 @@
+"""Pins as limits of columns, and which of them contradict each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nbtrack.errors import SolveError
+from nbtrack.solvers.control import Control
+from nbtrack.solvers.highs import HighsProgram
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from nbtrack.data.graph import HypothesisGraph
+    from nbtrack.data.pins import Pin
+    from nbtrack.model.description import Description
+
+
+@dataclass(frozen=True)
+class PinnedState:
+    """One pin in the words of the model.
+
+    Parameters
+    ----------
+    kind : {"count", "link", "division", "appearance", "disappearance"}
+        Which variable.
+    index : int
+        Detection, or link for a link.
+    low, high : int
+        Smallest and largest state.
+    text : str
+        The pin in words, for messages.
+    """
+
+    kind: str
+    index: int
+    low: int
+    high: int
+    text: str
+
+
+def pinned_states(graph: HypothesisGraph, pins: Sequence[Pin], m: int) -> tuple[HypothesisGraph, list[PinnedState]]:
+    """Find what each pin is about, and add the links that a pin asks for to the graph.
+
+    Parameters
+    ----------
+    graph : HypothesisGraph
+        Detections and candidate links.
+    pins : sequence of Pin
+        States to hold.
+    m : int
+        Largest number of objects in a detection.
+
+    Returns
+    -------
+    HypothesisGraph
+        With the links of the pins.
+    list of PinnedState
+
+    Raises
+    ------
+    SolveError
+        If a pin is about an object that is not in the graph.
+    """
+    ends = {}
+    wanted = []
+    for pin in pins:
+        ends[pin] = source = _detection(graph, pin.t, pin.object_id, pin)
+        if pin.kind == "link" and pin.value:
+            assert pin.target_id is not None
+            assert pin.target_t is not None
+            if pin.target_t <= pin.t:
+                raise SolveError(f"Cannot hold that {pin}: a link leads forwards in time.", status="infeasible")
+            wanted.append((source, _detection(graph, pin.target_t, pin.target_id, pin)))
+    if wanted:
+        source, target = np.array(wanted).T
+        graph = graph.with_links(source, target)
+    states = []
+    for pin in pins:
+        index, high, low = ends[pin], int(pin.value), int(pin.value)
+        kind = "count" if pin.kind == "object" else pin.kind
+        if pin.kind in ("object", "appearance", "disappearance") and pin.value:
+            low, high = 1, m
+        if pin.kind == "link":
+            assert pin.target_id is not None
+            assert pin.target_t is not None
+            target_index = graph.index_of(pin.target_t, pin.target_id)
+            link = None if target_index is None else graph.link_index_of(index, target_index)
+            if link is None:
+                continue
+            index = link
+        states.append(PinnedState(kind, index, low, high, str(pin)))
+    return graph, states
+
+
+def limits_of(description: Description, pins: Sequence[PinnedState]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Turn pins into limits of the columns.
+
+    Parameters
+    ----------
+    description : Description
+        Where the columns are.
+    pins : sequence of PinnedState
+        States to hold.
+
+    Returns
+    -------
+    lower, upper : ndarray of float, shape (columns,)
+
+    Raises
+    ------
+    SolveError
+        With status "infeasible" if a pin is impossible by itself or two pins hold one state at two values.
+    """
+    c = description.columns
+    lower, upper = np.zeros(c.size), np.ones(c.size)
+    layered = {"count": c.count, "link": c.flow, "appearance": c.appears, "disappearance": c.vanishes}
+    held: dict[int, PinnedState] = {}
+    for pin in pins:
+        if pin.kind == "division":
+            columns = c.divides[pin.index : pin.index + 1]
+            columns = columns[columns >= 0]
+            if not len(columns) and pin.low:
+                raise SolveError(
+                    f"Cannot hold that {pin.text}: it needs two candidate links to the next frame. "
+                    "Raise `neighbors` or `max_distance`, or pin the two links.",
+                    status="infeasible",
+                )
+            if not pin.high:
+                columns = np.r_[columns, c.named[description.problem.external_parent == pin.index]]
+        else:
+            layers = layered[pin.kind]
+            columns = np.arange(layers.start[pin.index], layers.start[pin.index + 1])
+            if pin.low > len(columns):
+                raise SolveError(
+                    f"Cannot hold that {pin.text}: the model allows at most {len(columns)}. "
+                    "Raise `objects_per_merger`.",
+                    status="infeasible",
+                )
+        for layer, column in enumerate(columns.tolist(), start=1):
+            if layer <= pin.low:
+                lower[column] = 1
+            if layer > pin.high or (pin.kind == "division" and not pin.high):
+                upper[column] = 0
+            if lower[column] > upper[column]:
+                raise SolveError(
+                    f"Two pins contradict each other: {held[column].text}; {pin.text}. Remove one of them.",
+                    status="infeasible",
+                )
+            if lower[column] == 1 or upper[column] == 0:
+                held.setdefault(column, pin)
+    return lower, upper
+
+
+def find_contradiction(description: Description, pins: Sequence[PinnedState]) -> str:
+    """Name a smallest set of pins that cannot hold together.
+
+    Parameters
+    ----------
+    description : Description
+        The program.
+    pins : sequence of PinnedState
+        Pins that leave no answer.
+
+    Returns
+    -------
+    str
+        A sentence for the user.
+    """
+    needed: list[PinnedState] = []
+    left = list(pins)
+    if not left or not _feasible(description, []):
+        return "The model has no answer at all, even without pins: its own rows contradict each other."
+    while left and _feasible(description, needed):
+        few, many = 0, len(left)
+        while few < many:
+            middle = (few + many) // 2
+            if _feasible(description, needed + left[:middle]):
+                few = middle + 1
+            else:
+                many = middle
+        needed.append(left[few - 1])
+        left = left[: few - 1]
+    return f"These pins contradict each other: {'; '.join(pin.text for pin in needed)}. Remove one of them."
+
+
+def _feasible(description: Description, pins: Sequence[PinnedState]) -> bool:
+    try:
+        lower, upper = limits_of(description, pins)
+    except SolveError:
+        return False
+    d = description
+    program = HighsProgram(np.zeros(d.columns.size), 0, d.matrix, d.lower, d.upper, lower, upper, Control())
+    if program.solve_relaxation().status == "infeasible":
+        return False
+    return program.solve_integer(0).status != "infeasible"
+
+
+def _detection(graph: HypothesisGraph, t: int, object_id: int, pin: Pin) -> int:
+    index = graph.index_of(t, object_id)
+    if index is None:
+        raise SolveError(
+            f"Cannot hold that {pin}: object {object_id} in frame {t} is not among the tracked objects. "
+            "Check the size range and the field of view.",
+            status="infeasible",
+        )
+    return index

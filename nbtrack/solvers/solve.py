@@ -1,0 +1,129 @@
+"""The one seam through which every solver is asked, in our words: gap, timeout, threads, progress, cancel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nbtrack.data.result import SolveReport
+from nbtrack.errors import SolveError
+from nbtrack.model.description import Description, describe
+from nbtrack.model.objective import energy_of
+from nbtrack.solvers.control import Control
+from nbtrack.solvers.exact import ExactAnswer, Limits, solve_exactly
+from nbtrack.solvers.pinned import find_contradiction, limits_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nbtrack.data.problem import Problem, Solution
+    from nbtrack.solvers.pinned import PinnedState
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A solution and the report of how it was found.
+
+    Parameters
+    ----------
+    solution : Solution
+        A state for every variable.
+    report : SolveReport
+        Solver, status, objective, bound, gap, seconds and sizes.
+    """
+
+    solution: Solution
+    report: SolveReport
+
+
+def solve_problem(
+    problem: Problem,
+    *,
+    solver: str = "auto",
+    optimality_gap: float = 0.0,
+    timeout: float | None = None,
+    threads: int | None = None,
+    pins: Sequence[PinnedState] = (),
+    control: Control | None = None,
+) -> Outcome:
+    """Solve a conservation-tracking problem.
+
+    Parameters
+    ----------
+    problem : Problem
+        Energies of all states.
+    solver : str, optional
+        "auto" for the direct path, or the name of a solver that gets the Pyomo model as it is.
+    optimality_gap : float, optional
+        Relative gap, of the energy with all constants, at which to stop.
+    timeout : float, optional
+        Seconds after which to stop with the best answer so far.
+    threads : int, optional
+        Threads of the solver.
+    pins : sequence of PinnedState, optional
+        States that are held at a value.
+    control : Control, optional
+        To follow and cancel the solve; its `timeout` is set to `timeout` if that is given.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    SolverUnavailable
+        If the solver was asked for by name but is not there.
+    SolveError
+        If there is no answer; contradicting pins are named.
+    InputError
+        If the solver does not know an option that was given.
+    """
+    control = control or Control()
+    if timeout is not None:
+        control.timeout = timeout
+    description = describe(problem)
+    lower, upper = limits_of(description, pins)
+    limits = Limits(lower, upper, optimality_gap, threads)
+    name, message = solver, ""
+    try:
+        if solver == "auto":
+            name, answer = "highs (direct)", solve_exactly(description, limits, control)
+        else:
+            from nbtrack.solvers.backends import solve_by_name
+
+            name, answer, message = solve_by_name(solver, description, limits, control)
+    except SolveError as error:
+        if error.status == "infeasible":
+            raise SolveError(find_contradiction(description, pins), status="infeasible") from error
+        raise
+    return _outcome(description, answer, name, message, control)
+
+
+def _outcome(description: Description, answer: ExactAnswer, name: str, message: str, control: Control) -> Outcome:
+    problem = description.problem
+    solution = description.solution_of(answer.x)
+    _verify(description, answer.x)
+    objective = energy_of(problem, solution)
+    report = SolveReport(
+        solver=name,
+        status=answer.status,
+        objective=objective,
+        bound=min(answer.bound, objective),
+        raw_objective=objective,
+        seconds=control.seconds,
+        n_detections=problem.n_detections,
+        n_links=problem.n_links,
+        n_variables=description.columns.size,
+        n_rows=len(description.lower),
+        message=message,
+    )
+    return Outcome(solution, report)
+
+
+def _verify(description: Description, x: np.ndarray) -> None:
+    """No answer leaves that breaks the law, whatever the solver said."""
+    activity = description.matrix @ np.round(x)
+    if np.any(activity > description.upper + 1e-6) or np.any(activity < description.lower - 1e-6):
+        raise SolveError("The solver gave an answer that breaks the rows of the model. Try another solver.")
