@@ -1,0 +1,57 @@
+"""A solve on the command line: its progress on the standard error, and Ctrl-C that keeps the best answer so far."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbtrack.solvers.control import Control, Progress
+
+
+def show_progress(progress: "Progress") -> None:
+    """Rewrite one line of the terminal; silent where the standard error is no terminal.
+
+    Parameters
+    ----------
+    progress : Progress
+        Where the solve stands.
+    """
+    if sys.stderr.isatty():
+        proven = f"energy {progress.incumbent:.4f}, gap {progress.gap:.2g}" if isfinite(progress.incumbent) else ""
+        sys.stderr.write(f"\r\x1b[K{progress.phase}, {progress.seconds:.0f} s {proven}")
+        sys.stderr.flush()
+
+
+@contextmanager
+def interruptible() -> Iterator["Control"]:
+    """Let the first Ctrl-C cancel the solve, which then gives its best answer so far; a second one ends the program.
+
+    Yields
+    ------
+    Control
+        For the solve.
+    """
+    from nbtrack.solvers.control import Control
+
+    control = Control(progress=show_progress)
+
+    def cancel(_signal: int, _frame: Any) -> None:
+        if control.cancel.is_set():
+            raise KeyboardInterrupt
+        control.cancel.set()
+        sys.stderr.write("\nStopping: the best answer so far is kept. Press Ctrl-C again to leave at once.\n")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield control
+        return
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield control
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")
