@@ -160,16 +160,35 @@ def _first_incumbent(d: Description, relaxed: HighsAnswer, limits: Limits, contr
         repaired = _repair(d, np.round(relaxed.x), seeds, limits, control)
         if repaired is not None:
             return repaired
+    return first_answer(d, limits)
+
+
+def first_answer(d: Description, limits: Limits) -> NDArray[np.float64]:
+    """Link greedily and make the answer keep to the pins: for a solve that was stopped before it found anything.
+
+    Parameters
+    ----------
+    d : Description
+        The program.
+    limits : Limits
+        Column limits.
+
+    Returns
+    -------
+    ndarray of float, shape (columns,)
+
+    Raises
+    ------
+    SolveError
+        If nothing that keeps to the pins was found.
+    """
     x = d.vector_of(link_greedily(d.problem))
     broken = np.flatnonzero((x < limits.lower) | (x > limits.upper))
     if not len(broken):
         return x
     repaired = _repair(d, np.clip(x, limits.lower, limits.upper), broken, limits, Control(timeout=GRACE))
     if repaired is None:
-        raise SolveError(
-            "Time was up before any answer that keeps to what is fixed was found. Give a longer `timeout`.",
-            status=control.stop_status or "error",
-        )
+        raise SolveError("No answer that keeps to what is fixed was found in time. Give a longer `timeout`.")
     return repaired
 
 

@@ -91,7 +91,7 @@ def solve_problem(
         if solver == "auto":
             name, answer = "highs (direct)", solve_exactly(description, limits, control)
         else:
-            from nbtrack.solvers.backends import solve_by_name
+            from nbtrack.solvers.backends import solve_by_name  # loads Pyomo
 
             name, answer, message = solve_by_name(solver, description, limits, control)
     except SolveError as error:
