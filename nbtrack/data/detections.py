@@ -1,6 +1,5 @@
 """The objects of a movie: label frames and one table row per object."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -110,19 +109,3 @@ class Detections:
         """
         first, last = np.searchsorted(self.table["t"].to_numpy(), [t, t + 1])
         return slice(int(first), int(last))
-
-    def points(self, scales: Sequence[float] | None = None) -> np.ndarray:
-        """Give the centres of all objects.
-
-        Parameters
-        ----------
-        scales : sequence of float, optional
-            Factors that multiply the coordinates, one per axis.
-
-        Returns
-        -------
-        ndarray of float64, shape (n_objects, ndim)
-            Ordered ``([z,] y, x)``, in pixels unless scaled.
-        """
-        centers = self.table[self.columns_position].to_numpy(dtype=np.float64)
-        return centers if scales is None else centers * np.asarray(scales, dtype=np.float64)

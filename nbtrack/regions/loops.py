@@ -1,0 +1,198 @@
+"""The compiled loops over pixels; a 2D frame is a 3D frame with one plane.
+
+They work on runs (stretches of equal value along x) and release the interpreter, so that threads work side by side.
+Source of the labelling: union-find over runs, as in He, Chao, Suzuki (2008), A run-based two-scan labeling algorithm,
+IEEE Transactions on Image Processing 17.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+# numba infers the types of compiled functions from the call
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _root(parent, run):
+    while parent[run] != run:
+        parent[run] = parent[parent[run]]
+        run = parent[run]
+    return run
+
+
+@njit(cache=True, nogil=True)
+def _join_rows(parent, start, stop, a, a_end, b, b_end):
+    """Unite the runs a..a_end of one row with those of b..b_end that overlap them."""
+    while a < a_end and b < b_end:
+        if start[a] < stop[b] and start[b] < stop[a]:
+            root_a, root_b = _root(parent, a), _root(parent, b)
+            if root_a < root_b:
+                parent[root_b] = root_a
+            else:
+                parent[root_a] = root_b
+        if stop[a] < stop[b]:
+            a += 1
+        else:
+            b += 1
+
+
+@njit(cache=True, nogil=True)
+def _find_runs(mask):
+    """Find the runs of a mask, united where they touch: first run of each row, starts, stops, parents."""
+    nz, ny, nx = mask.shape
+    n_runs = 0
+    for z in range(nz):
+        for y in range(ny):
+            before = np.uint8(0)
+            for x in range(nx):
+                n_runs += mask[z, y, x] > before
+                before = mask[z, y, x]
+    first = np.zeros(nz * ny + 1, np.int64)
+    start = np.empty(n_runs, np.int32)
+    stop = np.empty(n_runs, np.int32)
+    parent = np.arange(n_runs)
+    run = 0
+    for z in range(nz):
+        for y in range(ny):
+            row = z * ny + y
+            x = 0
+            while x < nx:
+                if mask[z, y, x]:
+                    start[run] = x
+                    while x < nx and mask[z, y, x]:
+                        x += 1
+                    stop[run] = x
+                    run += 1
+                x += 1
+            first[row + 1] = run
+            if y > 0:
+                _join_rows(parent, start, stop, first[row], run, first[row - 1], first[row])
+            if z > 0:
+                _join_rows(parent, start, stop, first[row], run, first[row - ny], first[row - ny + 1])
+    return first, start, stop, parent
+
+
+@njit(cache=True, nogil=True)
+def _add_run(k, z, y, start, stop, count, sums, lower, upper):
+    """Add a run of row (z, y) to object k."""
+    length = stop - start
+    count[k] += length
+    sums[k, 0] += length * z
+    sums[k, 1] += length * y
+    sums[k, 2] += length * (start + stop - 1) // 2
+    lower[k, 0] = min(lower[k, 0], z)
+    lower[k, 1] = min(lower[k, 1], y)
+    lower[k, 2] = min(lower[k, 2], start)
+    upper[k, 0] = max(upper[k, 0], z + 1)
+    upper[k, 1] = max(upper[k, 1], y + 1)
+    upper[k, 2] = max(upper[k, 2], stop)
+
+
+@njit(cache=True, nogil=True)
+def label(mask, seeds, smallest, largest, labels):
+    """Label a mask into `labels` (all zero before) and count over the regions that are kept."""
+    nz, ny, _ = mask.shape
+    first, start, stop, parent = _find_runs(mask)
+    size = np.zeros(len(parent), np.int64)
+    seeded = np.zeros(len(parent), np.bool_)
+    seeded[:] = seeds.size == 0
+    for row in range(nz * ny):
+        for run in range(first[row], first[row + 1]):
+            root = _root(parent, run)
+            parent[run] = root
+            size[root] += stop[run] - start[run]
+            if not seeded[root]:
+                for x in range(start[run], stop[run]):
+                    if seeds[row // ny, row % ny, x]:
+                        seeded[root] = True
+                        break
+    number = np.zeros(len(parent), np.int64)
+    n = 0
+    for run in range(len(parent)):
+        if parent[run] == run and seeded[run] and smallest <= size[run] <= largest:
+            n += 1
+            number[run] = n
+    count = np.zeros(n, np.int64)
+    sums = np.zeros((n, 3), np.int64)
+    lower = np.full((n, 3), np.iinfo(np.int64).max)
+    upper = np.zeros((n, 3), np.int64)
+    for row in range(nz * ny):
+        z, y = row // ny, row % ny
+        for run in range(first[row], first[row + 1]):
+            k = number[parent[run]]
+            if k > 0:
+                _add_run(k - 1, z, y, start[run], stop[run], count, sums, lower, upper)
+                labels[z, y, start[run] : stop[run]] = k
+    return count, sums, lower, upper
+
+
+@njit(cache=True, nogil=True)
+def scan(labels, n):
+    """Count over the objects 1..n of a label frame."""
+    nz, ny, nx = labels.shape
+    count = np.zeros(n, np.int64)
+    sums = np.zeros((n, 3), np.int64)
+    lower = np.full((n, 3), np.iinfo(np.int64).max)
+    upper = np.zeros((n, 3), np.int64)
+    for z in range(nz):
+        for y in range(ny):
+            x = 0
+            while x < nx:
+                k = np.int64(labels[z, y, x])
+                start = x
+                x += 1
+                if k > 0:
+                    while x < nx and labels[z, y, x] == k:
+                        x += 1
+                    _add_run(k - 1, z, y, start, x, count, sums, lower, upper)
+    return count, sums, lower, upper
+
+
+@njit(cache=True, nogil=True)
+def sum_values(labels, raw, n):
+    """Sum, minimum, maximum and central power sums of the raw values of the objects 1..n."""
+    nz, ny, nx = labels.shape
+    count = np.zeros(n, np.int64)
+    sums = np.zeros((n, 6))
+    sums[:, 1] = np.inf
+    sums[:, 2] = -np.inf
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                k = np.int64(labels[z, y, x]) - 1
+                if k >= 0:
+                    value = np.float64(raw[z, y, x])
+                    count[k] += 1
+                    sums[k, 0] += value
+                    sums[k, 1] = min(sums[k, 1], value)
+                    sums[k, 2] = max(sums[k, 2], value)
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                k = np.int64(labels[z, y, x]) - 1
+                if k >= 0:
+                    away = np.float64(raw[z, y, x]) - sums[k, 0] / count[k]
+                    sums[k, 3] += away**2
+                    sums[k, 4] += away**3
+                    sums[k, 5] += away**4
+    return sums
+
+
+@njit(cache=True, nogil=True)
+def sum_products(labels, centers):
+    """Sum the products of the offsets from the centres of the objects 1..n."""
+    nz, ny, nx = labels.shape
+    products = np.zeros((len(centers), 3, 3))
+    away = np.zeros(3)
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                k = np.int64(labels[z, y, x]) - 1
+                if k >= 0:
+                    away[0] = z - centers[k, 0]
+                    away[1] = y - centers[k, 1]
+                    away[2] = x - centers[k, 2]
+                    for i in range(3):
+                        for j in range(3):
+                            products[k, i, j] += away[i] * away[j]
+    return products
