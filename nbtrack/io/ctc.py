@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 import re
+import struct
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -228,7 +230,7 @@ class _Masks:
     def _load(self, t: int) -> np.ndarray:
         try:
             frame = np.asarray(tifffile.imread(self._files[t]))
-        except (OSError, ValueError, tifffile.TiffFileError) as error:
+        except (OSError, ValueError, LookupError, RuntimeError, struct.error, zlib.error) as error:
             raise InputError(f"`{self._files[t]}` cannot be read as a TIFF file: {error}.") from error
         if frame.ndim not in (2, 3) or frame.dtype.kind not in "iu":
             raise InputError(
