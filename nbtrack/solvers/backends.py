@@ -226,7 +226,7 @@ def _refuse_what_it_cannot(backend: Backend, limits: Limits, control: Control) -
         "threads": limits.threads is not None and backend.threads is None,
         "timeout": control.timeout is not None and backend.timeout is None,
         "progress": control.progress is not None and backend.name != "highs",
-        "cancel": control.cancel.is_set() and backend.name != "highs",
+        "cancel": control.cancellable and backend.name != "highs",
     }
     refused = [word for word, is_asked in asked.items() if is_asked]
     if refused:

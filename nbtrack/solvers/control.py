@@ -49,12 +49,15 @@ class Control:
         Seconds after which the solve stops.
     cancel : threading.Event, optional
         Set it, from any thread, to stop the solve; the best answer so far is kept.
+    cancellable : bool, optional
+        Whether somebody holds the cancel button; a solver that cannot be cancelled is then refused.
     progress : callable, optional
         Called with a `Progress` now and then, possibly from another thread.
     """
 
     timeout: float | None = None
     cancel: threading.Event = field(default_factory=threading.Event)
+    cancellable: bool = False
     progress: Callable[[Progress], None] | None = None
     started: float = field(default_factory=time.perf_counter)
 
