@@ -1,6 +1,7 @@
 """The commands ``info`` and ``segment``."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtrack.cli.options import add_command, add_movie_options, add_params, given_params, read_movie
@@ -43,7 +44,7 @@ nbtrack segment binary.tif --threshold 0 --sigma 0 --out labels.tif""",
     segment.add_argument("file", metavar="PREDICTION", help="movie of probabilities or binary movie")
     add_movie_options(segment)
     add_params(segment, SegmentationParams)
-    segment.add_argument("--out", required=True, metavar="LABELS", help="file to write: .h5 or .tif")
+    segment.add_argument("--out", required=True, metavar="LABELS", help="file to write: .h5 (frame by frame) or .tif")
     segment.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
     add_json_option(segment)
 
@@ -104,8 +105,12 @@ def run_segment(args: argparse.Namespace) -> None:
     from nbtrack.segmentation import segment
 
     movie = read_movie(args.file, args)
-    detections = segment(movie, **given_params(args, SegmentationParams), progress=True)
-    write(Session(movie, detections), args.out, format="labels", by="object", overwrite=args.overwrite)
+    given = given_params(args, SegmentationParams)
+    if Path(args.out).suffix.lower() in (".h5", ".hdf5"):
+        detections = segment(movie, **given, out=args.out, overwrite=args.overwrite, progress=True)
+    else:
+        detections = segment(movie, **given, progress=True)
+        write(Session(movie, detections), args.out, format="labels", by="object", overwrite=args.overwrite)
     per_frame = detections.table.groupby("t").size().reindex(range(detections.n_frames), fill_value=0)
     found = {
         "objects": len(detections),

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbtrack.solvers.control import Control, Progress
 
+FOLLOWED = ("auto", "highs")
+"""Solvers that report their progress and can be cancelled."""
+
 
 def show_progress(progress: "Progress") -> None:
     """Rewrite one line of the terminal; silent where the standard error is no terminal.
@@ -27,17 +30,27 @@ def show_progress(progress: "Progress") -> None:
 
 
 @contextmanager
-def interruptible() -> Iterator["Control"]:
+def interruptible(solver: str) -> Iterator["Control"]:
     """Let the first Ctrl-C cancel the solve, which then gives its best answer so far; a second one ends the program.
+
+    A solver that cannot be cancelled is left alone: Ctrl-C then ends the program at once.
+
+    Parameters
+    ----------
+    solver : str
+        The solver asked for.
 
     Yields
     ------
     Control
-        For the solve.
+        For the solve; ``cancellable`` tells whether it can be cancelled.
     """
     from nbtrack.solvers.control import Control
 
-    control = Control(progress=show_progress)
+    if solver not in FOLLOWED or threading.current_thread() is not threading.main_thread():
+        yield Control()
+        return
+    control = Control(progress=show_progress, cancellable=True)
 
     def cancel(_signal: int, _frame: Any) -> None:
         if control.cancel.is_set():
@@ -45,9 +58,6 @@ def interruptible() -> Iterator["Control"]:
         control.cancel.set()
         sys.stderr.write("\nStopping: the best answer so far is kept. Press Ctrl-C again to leave at once.\n")
 
-    if threading.current_thread() is not threading.main_thread():
-        yield control
-        return
     before = signal.signal(signal.SIGINT, cancel)
     try:
         yield control

@@ -47,7 +47,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
 
 def run_formats(args: argparse.Namespace) -> None:
     """Do ``nbtrack formats``."""
-    from nbtrack.io.registry import list_formats
+    from nbtrack.io.registry import WRITERS
 
-    found = list_formats()
+    found = {name: what for name, (_, what) in WRITERS.items()}
     show({"formats": found}, table(found), as_json=args.json)

@@ -56,7 +56,7 @@ def run_solve(args: argparse.Namespace) -> None:
     from nbtrack.solvers.solve import solve_problem
 
     model = read_model(args.model, weights=args.weights, case=args.case, convexify=args.convexify)
-    with interruptible() as control:
+    with interruptible(args.solver) as control:
         outcome = solve_problem(
             model.problem,
             solver=args.solver,

@@ -48,8 +48,8 @@ nbtrack track "masks/*.tif" --input labels --preset chaingraph --timeout 60 --ou
     parser.add_argument(
         "--input",
         choices=KINDS,
-        help="what INPUT is; if not given: numbers with a point or a stored range are a prediction map, "
-        "whole numbers with two values a binary movie, with more values labels",
+        help="what INPUT is; if not given: numbers between 0 and 1, or with a stored range, are a prediction map, "
+        "two values a binary movie, more whole numbers labels",
     )
     add_movie_options(parser, what="INPUT")
     parser.add_argument("--raw", metavar="RAW", help="the raw movie, kept with the result and used by some formats")
@@ -85,29 +85,28 @@ def guess_input(movie: "Movie") -> str:
     InputError
         If it cannot be told.
     """
-    if movie.drange is not None:
-        return "prediction"
-    if movie.dtype.kind == "b":
-        return "binary"
-    frames = np.unique(np.linspace(0, len(movie) - 1, _LOOKED_AT).astype(int))
+    values: set[float] = set()
+    for t in np.unique(np.linspace(0, len(movie) - 1, _LOOKED_AT).astype(int)):
+        values.update(np.unique(movie[int(t)]).tolist())
+    lowest, highest = min(values), max(values)
+    two_valued = movie.n_channels == 1 and len(values - {0}) <= 1 and lowest == 0
     if movie.dtype.kind == "f":
-        lowest = min(float(np.nanmin(movie[int(t)])) for t in frames)
-        highest = max(float(np.nanmax(movie[int(t)])) for t in frames)
-        if lowest >= 0 and highest <= 1:
+        if movie.drange is not None or (lowest >= 0 and highest <= 1):
             return "prediction"
-        found = f"numbers from {lowest:g} to {highest:g}"
-    elif movie.n_channels == 1:
-        values: set[int] = set()
-        for t in frames:
-            values.update(np.unique(movie[int(t)]).tolist())
-            if len(values - {0}) > 1:
-                return "labels"
-        return "binary"
+        if two_valued:
+            return "binary"
     else:
-        found = f"{movie.n_channels} channels of whole numbers"
+        if two_valued:
+            return "binary"
+        if movie.drange is not None:
+            return "prediction"
+        if movie.n_channels == 1 and lowest == 0:
+            return "labels"
+    channels = f" in {movie.n_channels} channels" if movie.n_channels > 1 else ""
+    found = f"{len(values)} values from {lowest:g} to {highest:g}{channels}"
     raise InputError(
-        f"`{movie.name}` is no prediction map (0 to 1), binary movie or label movie: found {found}. "
-        f"Say what it is with --input ({', '.join(KINDS)}), and give a --threshold that fits."
+        f"`{movie.name}` looks like no prediction map (0 to 1), binary movie (0 and another value) or label movie "
+        f"(whole numbers, 0 the background): found {found}. If it is one, say which with --input, and give --threshold."
     )
 
 
@@ -171,10 +170,55 @@ def write_formats(result: "TrackingResult", out: Path, formats: list[str], *, ov
     from nbtrack.io.registry import write
 
     out.mkdir(parents=True, exist_ok=True)
-    places = {name: out / FILE_NAMES.get(name, name) for name in formats}
-    for name, place in places.items():
+    for name, place in places_of(out, formats).items():
         write(result, place, format=name, overwrite=overwrite)
-    return {name: str(place) for name, place in places.items()}
+    return {name: str(place) for name, place in places_of(out, formats).items()}
+
+
+def places_of(out: Path, formats: list[str]) -> dict[str, Path]:
+    """Tell where each format is written.
+
+    Parameters
+    ----------
+    out : Path
+        The folder.
+    formats : list of str
+        Names of formats.
+
+    Returns
+    -------
+    dict
+        Path by format.
+    """
+    return {name: out / FILE_NAMES.get(name, name) for name in formats}
+
+
+def check_output(out: Path, formats: list[str], *, overwrite: bool) -> None:
+    """Refuse before the work begins what would be refused when it is done.
+
+    Parameters
+    ----------
+    out : Path
+        The folder.
+    formats : list of str
+        Names of formats.
+    overwrite : bool
+        Whether earlier exports may be replaced.
+
+    Raises
+    ------
+    InputError
+        If a format is unknown or something is there already.
+    """
+    from nbtrack.io.registry import WRITERS
+
+    if not formats or not set(formats) <= set(WRITERS):
+        raise InputError(
+            f"`format` must be some of {', '.join(WRITERS)}, separated by commas: got {','.join(formats)!r}."
+        )
+    there = [str(place) for place in places_of(out, formats).values() if place.exists()]
+    if there and not overwrite:
+        raise InputError(f"{there[0]} is there already. Add --overwrite to replace it, or choose another `out`.")
 
 
 def run_track(args: argparse.Namespace) -> None:
@@ -182,12 +226,14 @@ def run_track(args: argparse.Namespace) -> None:
     from nbtrack.tracking import track
 
     formats = [name.strip() for name in args.format.split(",") if name.strip()]
+    check_output(Path(args.out), formats, overwrite=args.overwrite)
     params = TrackingParams(**given_params(args, TrackingParams))
     raw = read_movie(args.raw, args, "raw-") if args.raw else None
     detections = find_objects(read_movie(args.file, args), args.input, given_params(args, SegmentationParams))
     note(f"{len(detections)} objects in {detections.n_frames} frames")
-    with interruptible() as control:
-        result = track(detections, params, movie=raw, control=control)
+    with interruptible(params.solver) as control:
+        cancel = control.cancel if control.cancellable else None
+        result = track(detections, params, movie=raw, progress=control.progress, cancel=cancel)
     files = write_formats(result, Path(args.out), formats, overwrite=args.overwrite)
     found = result.summary()
     show({**found, "files": files}, describe_result(result) + "\n" + table(files), as_json=args.json)
