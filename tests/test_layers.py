@@ -19,6 +19,7 @@ LAYERS = [
     (3, "segmentation"),
     (3, "features"),
     (3, "overlap"),
+    (3, "downloads"),
     (3, "io"),
     (3, "rendering"),
     (3.5, "simulation"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtrack.cli.options import add_command, given_params
-from nbtrack.cli.output import add_json_option, note, show, table
+from nbtrack.cli.output import add_json_option, note, rounded, show, table
 from nbtrack.cli.tracking import describe_result, find_objects, write_formats
 from nbtrack.errors import InputError
 from nbtrack.params import SegmentationParams
@@ -47,7 +47,7 @@ def run_demo(args: argparse.Namespace) -> None:
 
     started = time.perf_counter()
     given = given_params(args, SegmentationParams)
-    truth = None
+    found = None
     if args.prediction:
         prediction = read(args.prediction)
         movie = read(args.movie) if args.movie else None
@@ -63,23 +63,23 @@ def run_demo(args: argparse.Namespace) -> None:
 
         note("Simulating the sample movie of dividing nuclei ...")
         found = sample("nuclei")
-        movie, prediction, truth = found.movie, found.prediction, found.truth
-        given.setdefault("channel", found.channel)
+        movie, prediction = found.raw, found.prediction
+        given.setdefault("channel", 1)
     detections = find_objects(prediction, None, given)
     result = track(detections, movie=movie)
     out = Path(args.out)
     files = write_formats(result, out, FORMATS, overwrite=True)
     files |= draw_pictures(result, out)
-    scores = {}
-    if truth is not None:
+    scores: dict[str, Any] = {}
+    if found is not None and found.truth is not None and found.labels is not None:
         from nbtrack.evaluation import compare
 
-        scores = compare(result, truth)
+        scores = dict(compare(result.lineage, detections, found.truth, found.labels))
     seconds = time.perf_counter() - started
     summary = {**result.summary(), "accuracy": scores, "files": files, "seconds_in_all": seconds}
     text = [describe_result(result), f"All took {seconds:.1f} s."]
     if scores:
-        text += ["", "Accuracy against the truth of the sample (1 is perfect):", table(scores)]
+        text += ["", "Compared with the truth of the sample (a share of 1 is perfect):", table(rounded(scores))]
     text += ["", f"Written to {out.resolve()}:", table(files)]
     show(summary, "\n".join(text), as_json=args.json)
 

@@ -85,3 +85,22 @@ def table(rows: Mapping[str, Any]) -> str:
     """
     width = max((len(name) for name in rows), default=0) + 2
     return "\n".join(f"{name:<{width}}{value}" for name, value in rows.items())
+
+
+def rounded(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Write scores for people.
+
+    Parameters
+    ----------
+    scores : mapping
+        Numbers by name; None where a score has no meaning.
+
+    Returns
+    -------
+    dict
+        Text by name, four digits after the point.
+    """
+    return {
+        name: "-" if value is None else f"{value:.4f}" if isinstance(value, float) else value
+        for name, value in scores.items()
+    }

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from nbtrack.cli.options import add_command
-from nbtrack.cli.output import add_json_option, show, table
+from nbtrack.cli.output import add_json_option, rounded, show, table
 
 
 def add_commands(commands: Any) -> None:
@@ -41,8 +41,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
     from nbtrack.evaluation import evaluate
 
     found = evaluate(args.result, args.truth)
-    rows = {name: f"{value:.4f}" if isinstance(value, float) else value for name, value in found.items()}
-    show(found, table(rows), as_json=args.json)
+    show(found, table(rounded(found)), as_json=args.json)
 
 
 def run_formats(args: argparse.Namespace) -> None:
