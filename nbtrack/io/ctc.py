@@ -152,7 +152,7 @@ def read_ctc(path: str | Path) -> tuple[Movie, Lineage]:
     folder, masks, tracks = ctc_files(path)
     source = _Masks(masks)
     movie = Movie(source, "tyx" if len(source.shape) == 3 else "tzyx", path=folder)
-    table = _read_tracks(tracks)
+    table = read_tracks(tracks)
     known = set(table["label"].tolist())
     present: dict[int, set[int]] = {}
     for t in range(len(movie)):
@@ -206,6 +206,39 @@ def ctc_files(path: str | Path) -> tuple[Path, list[Path], Path]:
     )
 
 
+def read_tracks(path: Path) -> pd.DataFrame:
+    """Read a track file.
+
+    Parameters
+    ----------
+    path : Path
+        ``res_track.txt`` or ``man_track.txt``.
+
+    Returns
+    -------
+    DataFrame
+        Columns label, first, last, parent (0: none), one row per line.
+
+    Raises
+    ------
+    InputError
+        If a line is not four whole numbers, or a label stands twice.
+    """
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        words = line.split()
+        if not words:
+            continue
+        if len(words) < 4 or not all(re.fullmatch(r"\d+", word) for word in words[:4]):
+            raise InputError(f"`{path}` has {line!r} in line {number}, but must have label, first, last and parent.")
+        rows.append([int(word) for word in words[:4]])
+    table = pd.DataFrame(np.array(rows, np.int64).reshape(-1, 4), columns=list(_COLUMNS))
+    repeated = table["label"][table["label"].duplicated()]
+    if len(repeated):
+        raise InputError(f"`{path}` lists the label {repeated.iloc[0]} twice. Each track has one line.")
+    return table
+
+
 class _Masks:
     """Masks in one TIFF file per frame."""
 
@@ -238,22 +271,6 @@ class _Masks:
                 f"got {frame.dtype} of shape {frame.shape}."
             )
         return frame
-
-
-def _read_tracks(path: Path) -> pd.DataFrame:
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        words = line.split()
-        if not words:
-            continue
-        if len(words) < 4 or not all(re.fullmatch(r"\d+", word) for word in words[:4]):
-            raise InputError(f"`{path}` has {line!r} in line {number}, but must have label, first, last and parent.")
-        rows.append([int(word) for word in words[:4]])
-    table = pd.DataFrame(np.array(rows, np.int64).reshape(-1, 4), columns=list(_COLUMNS))
-    repeated = table["label"][table["label"].duplicated()]
-    if len(repeated):
-        raise InputError(f"`{path}` lists the label {repeated.iloc[0]} twice. Each track has one line.")
-    return table
 
 
 def _lineage_of(table: pd.DataFrame, present: dict[int, set[int]]) -> Lineage:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from skimage.measure import regionprops_table
 
+from nbtrack.data.columns import DIVISIONS, LINKS
 from nbtrack.data.detections import Detections
 from nbtrack.data.lineage import Lineage
 from nbtrack.data.movie import Movie
@@ -33,7 +34,7 @@ def detections_from(frames, scale=()):
 
 
 def everything(ndim=2):
-    """Six frames: a division, a merger that splits again, a gap, a false detection, an untracked object, an empty frame.
+    """Six frames: a division, a merger that splits, a gap, a false detection, an untracked object, an empty frame.
 
     Track 1 (object 1) divides after frame 1 into 4 and 3 (objects 1 and 5); 4 ends in frame 2. Track 2 (object 2) and
     track 5 (object 3) share object 2 in frames 1 and 2; 5 leaves in frame 3. Frame 4 is empty; tracks 2 and 5 go on in
@@ -48,16 +49,18 @@ def everything(ndim=2):
             frame[row * 4 : row * 4 + 3, column * 3 : column * 3 + 2 + i % 2] = i
         frames.append(frame if ndim == 2 else np.stack([np.zeros_like(frame), frame, frame]))
     lineage = Lineage.from_tables(
-        [(0, 1, 1), (1, 1, 1), (2, 1, 4), (2, 5, 3), (3, 5, 3)]
-        + [(0, 2, 2), (1, 2, 2), (2, 2, 2), (3, 2, 2), (5, 2, 2)]
-        + [(0, 3, 5), (1, 2, 5), (2, 2, 5), (3, 3, 5), (5, 3, 5)],
+        [
+            *[(0, 1, 1), (1, 1, 1), (2, 1, 4), (2, 5, 3), (3, 5, 3)],
+            *[(0, 2, 2), (1, 2, 2), (2, 2, 2), (3, 2, 2), (5, 2, 2)],
+            *[(0, 3, 5), (1, 2, 5), (2, 2, 5), (3, 3, 5), (5, 3, 5)],
+        ],
         divisions=[(1, 1, 3, 4)],
         false_detections=[(0, 9)],
     )
     lineage.check()
     scale = (0.5, 0.5) if ndim == 2 else (2.0, 0.5, 0.5)
     rng = np.random.default_rng(3)
-    raw = Movie.from_array(rng.integers(0, 200, (6, *frames[0].shape)).astype(np.uint8), "tzyx"[:1] + "zyx"[3 - ndim :])
+    raw = Movie.from_array(rng.integers(0, 200, (6, *frames[0].shape)).astype(np.uint8), "t" + "zyx"[3 - ndim :])
     detections = detections_from(frames, scale)
     return SimpleNamespace(lineage=lineage, detections=detections, movie=raw, params=None)
 
@@ -69,26 +72,12 @@ def tracked(ndim=2):
 
     result = everything(ndim)
     links = [
-        (0, 1, 1, 1, 1.5, 1),
-        (0, 2, 2, 1, 2.5, 1),
-        (0, 3, 2, 1, 3.5, 1),
-        (1, 2, 2, 2, 4.5, 1),
-        (1, 1, 1, 1, 5.5, 1),
+        *[(0, 1, 1, 1, 1.5, 1), (0, 2, 2, 1, 2.5, 1), (0, 3, 2, 1, 3.5, 1), (1, 2, 2, 2, 4.5, 1)],
+        *[(1, 1, 1, 1, 5.5, 1), (1, 1, 5, 1, 6.5, 1), (2, 2, 2, 1, 7.5, 1), (2, 2, 3, 1, 8.5, 1)],
+        *[(2, 5, 5, 1, 9.5, 1), (3, 2, 2, 1, 10.5, 2), (3, 3, 3, 1, 11.5, 2)],
     ]
-    links += [(1, 1, 5, 1, 6.5, 1), (2, 2, 2, 1, 7.5, 1), (2, 2, 3, 1, 8.5, 1), (2, 5, 5, 1, 9.5, 1)]
-    links += [(3, 2, 2, 1, 10.5, 2), (3, 3, 3, 1, 11.5, 2)]
-    result.links = pd.DataFrame(links, columns=["t", "source_id", "target_id", "count", "energy", "gap"])
-    names = [
-        "t",
-        "parent_id",
-        "child1_id",
-        "child2_id",
-        "parent_track_id",
-        "child1_track_id",
-        "child2_track_id",
-        "energy",
-    ]
-    result.divisions = pd.DataFrame([(1, 1, 5, 1, 1, 3, 4, 12.5)], columns=names)
+    result.links = pd.DataFrame(links, columns=list(LINKS))
+    result.divisions = pd.DataFrame([(1, 1, 5, 1, 1, 3, 4, 12.5)], columns=list(DIVISIONS))
     result.params = TrackingParams()
     result.report = SolveReport(
         solver="highs",

@@ -42,7 +42,7 @@ def test_all_layouts_hold_the_same_labels(ndim, by, tmp_path):
     write_labels(case, tmp_path / "a.tif", by=by)
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
         assert file.is_ome
-        assert file.series[0].axes == "TZYX"[:1] + "ZYX"[3 - ndim :]
+        assert file.series[0].axes == "T" + "ZYX"[3 - ndim :]
         assert 'PhysicalSizeX="0.5"' in file.ome_metadata
         single = file.asarray()
     write_labels(case, tmp_path / "a.h5", by=by)
@@ -51,7 +51,7 @@ def test_all_layouts_hold_the_same_labels(ndim, by, tmp_path):
         tags = json.loads(data.attrs["axistags"])["axes"]
         assert "".join(tag["key"] for tag in tags) == "t" + "zyx"[3 - ndim :]
         assert [tag["typeFlags"] for tag in tags] == [8] + [2] * ndim
-        assert [tag["resolution"] for tag in tags] == [0, 2.0, 0.5, 0.5][:1] + [2.0, 0.5, 0.5][3 - ndim :]
+        assert [tag["resolution"] for tag in tags] == [0, *[2.0, 0.5, 0.5][3 - ndim :]]
         hdf5 = data[()]
     files = write_labels(case, tmp_path / "a", by=by)
     series = [tifffile.imread(f) for f in files if f.suffix == ".tif"]
