@@ -25,6 +25,39 @@ MEMORY_LIMIT = 1 << 30
 """Bytes of labels that are kept in memory; more go to a temporary file."""
 
 
+class LabelList:
+    """A source of label frames that are in memory.
+
+    Parameters
+    ----------
+    frames : list of ndarray of uint32
+        The frames; not copied.
+    shape : tuple of int
+        ``(t, [z,] y, x)``.
+    """
+
+    def __init__(self, frames: list[np.ndarray], shape: tuple[int, ...]) -> None:
+        self._frames = frames
+        self.shape = shape
+        self.dtype: np.dtype[Any] = np.dtype(np.uint32)
+
+    def read(self, index: tuple[int | slice, ...]) -> np.ndarray[Any, Any]:
+        """Copy what an index cuts out.
+
+        Parameters
+        ----------
+        index : tuple of int or slice
+            One entry per dimension, the first one a frame number.
+
+        Returns
+        -------
+        ndarray of uint32
+        """
+        t, *rest = index
+        assert isinstance(t, int), "a movie reads one frame at a time"
+        return np.array(self._frames[t][tuple(rest)])
+
+
 class LabelFile:
     """A source of label frames in an HDF5 file, opened for each reading; it can be pickled and read by threads.
 
@@ -115,6 +148,7 @@ class LabelStore:
         self._out = None if out is None else _check_out(Path(out), overwrite)
         self._count = 0
         self._file: h5py.File | None = None
+        self._frames: Any
         self._path: Path | None = None
         if self._out is not None or 4 * int(np.prod(self._shape, dtype=object)) > memory_limit:
             if self._out is None:
@@ -135,7 +169,7 @@ class LabelStore:
             self._frames.attrs["axistags"] = _axistags(self._scale)
             self._frames.attrs["made_by"] = json.dumps(dict(made_by or {}))
         else:
-            self._frames = np.zeros(self._shape, np.uint32)
+            self._frames = []
 
     def append(self, labels: np.ndarray) -> None:
         """Store the next frame.
@@ -145,7 +179,10 @@ class LabelStore:
         labels : ndarray of uint32, shape frame_shape
             The label frame.
         """
-        self._frames[self._count] = labels
+        if self._file is None:
+            self._frames.append(labels)
+        else:
+            self._frames[self._count] = labels
         self._count += 1
 
     def finish(self) -> Movie:
@@ -159,7 +196,7 @@ class LabelStore:
         assert self._count == self._shape[0], "frames are missing"
         axes = "tzyx" if len(self._shape) == 4 else "tyx"
         if self._file is None or self._path is None:
-            return Movie.from_array(self._frames, axes, scale=self._scale, name="labels")
+            return Movie(LabelList(self._frames, self._shape), axes, scale=self._scale, name="labels")
         self._file.close()
         self._file = None
         path = self._path

@@ -66,10 +66,9 @@ def label_regions(
     regions : Regions
         One entry per id.
     """
-    planes = as_planes(mask).view(np.uint8)
     seed_planes = np.zeros((0, 0, 0), np.uint8) if seeds is None else as_planes(seeds).view(np.uint8)
-    labels = np.zeros(planes.shape, np.uint32)
-    count, sums, lower, upper = loops.label(planes, seed_planes, int(size[0]), int(size[1]), labels)
+    labels = np.zeros((1,) * (3 - mask.ndim) + mask.shape, np.uint32)
+    count, sums, lower, upper = loops.label(_run_ends(mask), seed_planes, int(size[0]), int(size[1]), labels)
     ids = np.arange(1, len(count) + 1)
     return labels.reshape(mask.shape), _regions(ids, count, sums, lower, upper, mask.ndim)
 
@@ -239,6 +238,15 @@ def as_planes(frame: np.ndarray) -> np.ndarray:
         C-contiguous; a copy only where the frame is not.
     """
     return np.ascontiguousarray(frame).reshape((1,) * (3 - frame.ndim) + frame.shape)
+
+
+def _run_ends(mask: np.ndarray) -> np.ndarray:
+    """Find where runs of True along x start and stop, in turn; rows count one pixel more, which is False."""
+    rows = np.zeros((mask.size // max(mask.shape[-1], 1), mask.shape[-1] + 1), bool)
+    rows[:, :-1] = mask.reshape(rows.shape[0], mask.shape[-1])
+    flat = rows.reshape(-1)
+    ends = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    return np.concatenate([[0], ends]) if flat.size and flat[0] else ends
 
 
 def _regions(

@@ -37,38 +37,25 @@ def _join_rows(parent, start, stop, a, a_end, b, b_end):
 
 
 @njit(cache=True, nogil=True)
-def _find_runs(mask):
-    """Find the runs of a mask, united where they touch: first run of each row, starts, stops, parents."""
-    nz, ny, nx = mask.shape
-    n_runs = 0
-    for z in range(nz):
-        for y in range(ny):
-            before = np.uint8(0)
-            for x in range(nx):
-                n_runs += mask[z, y, x] > before
-                before = mask[z, y, x]
+def _join_runs(edges, nz, ny, nx):
+    """Cut the ends of runs, counted in rows of nx + 1 pixels, into rows and unite the runs that touch."""
+    n_runs = len(edges) // 2
     first = np.zeros(nz * ny + 1, np.int64)
-    start = np.empty(n_runs, np.int32)
-    stop = np.empty(n_runs, np.int32)
+    start = np.empty(n_runs, np.int64)
+    stop = np.empty(n_runs, np.int64)
+    for run in range(n_runs):
+        row = edges[2 * run] // (nx + 1)
+        first[row + 1] = run + 1
+        start[run] = edges[2 * run] - row * (nx + 1)
+        stop[run] = edges[2 * run + 1] - row * (nx + 1)
     parent = np.arange(n_runs)
-    run = 0
-    for z in range(nz):
-        for y in range(ny):
-            row = z * ny + y
-            x = 0
-            while x < nx:
-                if mask[z, y, x]:
-                    start[run] = x
-                    while x < nx and mask[z, y, x]:
-                        x += 1
-                    stop[run] = x
-                    run += 1
-                x += 1
-            first[row + 1] = run
-            if y > 0:
-                _join_rows(parent, start, stop, first[row], run, first[row - 1], first[row])
-            if z > 0:
-                _join_rows(parent, start, stop, first[row], run, first[row - ny], first[row - ny + 1])
+    for row in range(nz * ny):
+        first[row + 1] = max(first[row], first[row + 1])
+        a, a_end = first[row], first[row + 1]
+        if row % ny > 0:
+            _join_rows(parent, start, stop, a, a_end, first[row - 1], first[row])
+        if row >= ny:
+            _join_rows(parent, start, stop, a, a_end, first[row - ny], first[row - ny + 1])
     return first, start, stop, parent
 
 
@@ -89,10 +76,10 @@ def _add_run(k, z, y, start, stop, count, sums, lower, upper):
 
 
 @njit(cache=True, nogil=True)
-def label(mask, seeds, smallest, largest, labels):
-    """Label a mask into `labels` (all zero before) and count over the regions that are kept."""
-    nz, ny, _ = mask.shape
-    first, start, stop, parent = _find_runs(mask)
+def label(edges, seeds, smallest, largest, labels):
+    """Label the runs of a mask into `labels` (all zero before) and count over the regions that are kept."""
+    nz, ny, nx = labels.shape
+    first, start, stop, parent = _join_runs(edges, nz, ny, nx)
     size = np.zeros(len(parent), np.int64)
     seeded = np.zeros(len(parent), np.bool_)
     seeded[:] = seeds.size == 0
