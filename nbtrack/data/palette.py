@@ -20,10 +20,13 @@ FALSE_COLOR = (0, 0, 0)
 UNTRACKED_COLOR = (128, 128, 128)
 """Colour of an object outside any track."""
 
-_HUES = np.array(
-    [(86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (0, 114, 178), (213, 94, 0)], dtype=float
+PALETTE = (
+    *("0080e6", "e65100", "00c896", "e68ac8", "66ccff", "9933ff", "a6e680", "a65933", "a659a6", "e68059"),
+    *("cc00cc", "80ff59", "cce6a6", "ff33ff", "338059", "59ffcc", "e659cc", "ffa659", "80cc80", "00a6a6"),
 )
-_PALETTE = np.round(np.concatenate([_HUES, 255 - 0.5 * (255 - _HUES), 0.6 * _HUES])).astype(np.uint8)
+"""Track colours as hexadecimal RGB; track 1 has the first, and after the last they start again."""
+
+_RGB = np.array([list(bytes.fromhex(color)) for color in PALETTE], dtype=np.uint8)
 
 
 def track_colors(ids: ArrayLike) -> np.ndarray:
@@ -43,10 +46,10 @@ def track_colors(ids: ArrayLike) -> np.ndarray:
     Examples
     --------
     >>> track_colors([1, 65535]).tolist()
-    [[86, 180, 233], [0, 0, 0]]
+    [[0, 128, 230], [0, 0, 0]]
     """
     ids = np.asarray(ids, dtype=np.int64).reshape(-1)
-    colors: np.ndarray = _PALETTE[(ids - 1) % len(_PALETTE)]
+    colors: np.ndarray = _RGB[(ids - 1) % len(_RGB)]
     colors[ids == 0] = UNTRACKED_COLOR
     colors[(ids < 0) | (ids == FALSE_LABEL)] = FALSE_COLOR
     return colors

@@ -1,0 +1,208 @@
+"""Commands: what can be done to a lineage, each with its inverse.
+
+Making a command does nothing; `apply` does it and returns the command that takes it back. The lineage guards its own
+invariants, so a command that does not fit raises `EditError` and leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from nbtrack.errors import EditError
+
+if TYPE_CHECKING:
+    from nbtrack.data.lineage import Lineage
+
+
+class Command(Protocol):
+    """Something that can be done to a lineage and taken back."""
+
+    def apply(self, lineage: Lineage) -> Command:
+        """Do it and return the command that takes it back."""
+
+    def touches(self, lineage: Lineage) -> tuple[tuple[int, int], ...]:
+        """Tell the objects it is about, as (t, object_id)."""
+
+
+@dataclass(frozen=True)
+class Assign:
+    """Give one object to a track.
+
+    Parameters
+    ----------
+    t, object_id, track_id : int
+        The object and the track.
+    order : tuple of int, optional
+        Order of the tracks of a merged object afterwards; the first one colours it. Empty: the new track is last.
+    """
+
+    t: int
+    object_id: int
+    track_id: int
+    order: tuple[int, ...] = ()
+
+    def apply(self, lineage: Lineage) -> Command:
+        """Do it and return the command that takes it back."""
+        lineage.assign(self.t, self.object_id, self.track_id)
+        if self.order:
+            lineage.reorder(self.t, self.object_id, self.order)
+        return Unassign(self.t, self.object_id, self.track_id)
+
+    def touches(self, lineage: Lineage) -> tuple[tuple[int, int], ...]:
+        """Tell the objects it is about, as (t, object_id)."""
+        return ((self.t, self.object_id),)
+
+
+@dataclass(frozen=True)
+class Unassign:
+    """Take one object from a track.
+
+    Parameters
+    ----------
+    t, object_id, track_id : int
+        The assignment to remove.
+    """
+
+    t: int
+    object_id: int
+    track_id: int
+
+    def apply(self, lineage: Lineage) -> Command:
+        """Do it and return the command that takes it back."""
+        order = lineage.tracks_at(self.t, self.object_id)
+        lineage.unassign(self.t, self.object_id, self.track_id)
+        return Assign(self.t, self.object_id, self.track_id, order)
+
+    def touches(self, lineage: Lineage) -> tuple[tuple[int, int], ...]:
+        """Tell the objects it is about, as (t, object_id)."""
+        return ((self.t, self.object_id),)
+
+
+@dataclass(frozen=True)
+class MarkFalse:
+    """Mark one object as a false detection.
+
+    Parameters
+    ----------
+    t, object_id : int
+        The object.
+    """
+
+    t: int
+    object_id: int
+
+    def apply(self, lineage: Lineage) -> Command:
+        """Do it and return the command that takes it back."""
+        lineage.mark_false(self.t, self.object_id)
+        return UnmarkFalse(self.t, self.object_id)
+
+    def touches(self, lineage: Lineage) -> tuple[tuple[int, int], ...]:
+        """Tell the objects it is about, as (t, object_id)."""
+        return ((self.t, self.object_id),)
+
+
+@dataclass(frozen=True)
+class UnmarkFalse:
+    """Take back the mark of a false detection.
+
+    Parameters
+    ----------
+    t, object_id : int
+        The object.
+    """
+
+    t: int
+    object_id: int
+
+    def apply(self, lineage: Lineage) -> Command:
+        """Do it and return the command that takes it back."""
+        lineage.unmark_false(self.t, self.object_id)
+        return MarkFalse(self.t, self.object_id)
+
+    def touches(self, lineage: Lineage) -> tuple[tuple[int, int], ...]:
+        """Tell the objects it is about, as (t, object_id)."""
+        return ((self.t, self.object_id),)
+
+
+@dataclass(frozen=True)
+class Divide:
+    """Make two tracks the children of a third.
+
+    Parameters
+    ----------
+    t : int
+        Last frame of the parent.
+    parent_track_id, child1_track_id, child2_track_id : int
+        The three tracks.
+    """
+
+    t: int
+    parent_track_id: int
+    child1_track_id: int
+    child2_track_id: int
+
+    def apply(self, lineage: Lineage) -> Command:
+        """Do it and return the command that takes it back."""
+        lineage.divide(self.t, self.parent_track_id, self.child1_track_id, self.child2_track_id)
+        return Undivide(self.parent_track_id)
+
+    def touches(self, lineage: Lineage) -> tuple[tuple[int, int], ...]:
+        """Tell the objects it is about: the last one of the parent and the first ones of the children."""
+        parent = lineage.object_at(self.parent_track_id, self.t)
+        touched = [] if parent is None else [(self.t, parent)]
+        for track_id in (self.child1_track_id, self.child2_track_id):
+            touched += list(lineage.objects_of(track_id).items())[:1]
+        return tuple(touched)
+
+
+@dataclass(frozen=True)
+class Undivide:
+    """Remove a division; its three tracks stay.
+
+    Parameters
+    ----------
+    parent_track_id : int
+        The track that divides.
+    """
+
+    parent_track_id: int
+
+    def apply(self, lineage: Lineage) -> Command:
+        """Do it and return the command that takes it back."""
+        division = lineage.undivide(self.parent_track_id)
+        return Divide(division.t, division.parent_track_id, *division.children)
+
+    def touches(self, lineage: Lineage) -> tuple[tuple[int, int], ...]:
+        """Tell the objects it is about: the last one of the parent and the first ones of the children."""
+        division = lineage.divisions.get(self.parent_track_id)
+        return Divide(division.t, division.parent_track_id, *division.children).touches(lineage) if division else ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Do several commands as one: in order, and all or nothing.
+
+    Parameters
+    ----------
+    commands : tuple of Command
+        What to do.
+    """
+
+    commands: tuple[Command, ...]
+
+    def apply(self, lineage: Lineage) -> Command:
+        """Do it and return the command that takes it back; if one part does not fit, take back what was done."""
+        inverses: list[Command] = []
+        try:
+            for command in self.commands:
+                inverses.append(command.apply(lineage))
+        except EditError:
+            for inverse in reversed(inverses):
+                inverse.apply(lineage)
+            raise
+        return Group(tuple(reversed(inverses)))
+
+    def touches(self, lineage: Lineage) -> tuple[tuple[int, int], ...]:
+        """Tell the objects its parts are about, each once."""
+        return tuple(dict.fromkeys(pair for command in self.commands for pair in command.touches(lineage)))
