@@ -98,8 +98,9 @@ def _replace(target: Path, temporary: Path, backup: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder if it is there."""
+    """Remove a file or a folder if it is there; a failure here must not hide why the writing ended."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+        return
+    with contextlib.suppress(OSError):
+        path.unlink()
