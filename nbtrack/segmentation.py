@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from nbtrack.data.detections import Detections
 from nbtrack.data.label_store import LabelStore
@@ -19,7 +18,7 @@ from nbtrack.data.movie import Movie
 from nbtrack.errors import InputError
 from nbtrack.parallel import ExecutorLike, FrameReader, Progress, map_frames
 from nbtrack.params import SegmentationParams
-from nbtrack.regions import Regions, check_labels, label_regions, region_table, scan_regions
+from nbtrack.regions import Regions, check_labels, label_regions, region_table, scan_regions, smooth_axis
 
 _DEFAULT = SegmentationParams()
 _NO_SMOOTHING_BELOW = 0.1
@@ -237,7 +236,7 @@ class _ThresholdFrame:
             image = (image - np.float32(low)) / np.float32(high - low)
         for axis, sigma in enumerate(self.sigmas):
             if sigma >= _NO_SMOOTHING_BELOW:
-                image = ndimage.gaussian_filter1d(image, sigma, axis=axis, mode="mirror", truncate=_TRUNCATE)
+                image = smooth_axis(image, sigma, axis, truncate=_TRUNCATE)
         return image
 
 

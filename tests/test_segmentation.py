@@ -241,3 +241,18 @@ def test_mitocheck_small(real_data):
     movie = nbt.read(real_data / "mitocheck_small" / "mitocheck_small_2D+t_export.h5")
     found = segment(movie, channel=1)
     assert found.table.groupby("t").size().tolist() == [2, 2, 2, 2, 3, 2, 4, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "n_frames"),
+    [("neubias_mitocheck_movie", "raw_Probabilities.h5", 30), ("ecoli_colony_early", "probabilities.h5", 5)],
+)
+def test_real_prediction_maps_give_the_components_of_scipy(real_data, folder, name, n_frames):
+    movie = nbt.read(real_data / folder / name)
+    part = Movie.from_array([movie.frame(t, 1) for t in range(n_frames)])
+    found = segment(part, sigma=0, threshold=0.5, size=EVERY_SIZE)
+    expected = [ndimage.label(frame > 0.5)[1] for frame in part]
+    assert found.table.groupby("t").size().tolist() == expected
+    smooth = segment(part, size=(20, 5000))
+    assert smooth.table["size"].between(20, 5000).all()
+    assert 0 < len(smooth) < len(found)

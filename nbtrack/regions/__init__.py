@@ -73,6 +73,38 @@ def label_regions(
     return labels.reshape(mask.shape), _regions(ids, count, sums, lower, upper, mask.ndim)
 
 
+def smooth_axis(image: np.ndarray, sigma: float, axis: int, *, truncate: float) -> np.ndarray:
+    """Smooth an image along one axis by a Gaussian; beyond its ends the image is mirrored about the last pixel.
+
+    The same as ``scipy.ndimage.gaussian_filter1d(..., mode="mirror")`` in single precision, several times faster.
+
+    Parameters
+    ----------
+    image : ndarray of float32
+        Any number of dimensions.
+    sigma : float
+        Width of the Gaussian, in pixels.
+    axis : int
+        The axis.
+    truncate : float
+        Where the Gaussian ends, in sigmas.
+
+    Returns
+    -------
+    ndarray of float32, same shape
+        A new array.
+    """
+    radius = int(truncate * sigma + 0.5)
+    weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
+    weights /= weights[0] + 2 * weights[1:].sum()
+    length = image.shape[axis]
+    after = int(np.prod(image.shape[axis + 1 :], dtype=np.int64))
+    stack = np.ascontiguousarray(image).reshape(-1, length, after)
+    smooth = np.empty_like(stack)
+    (loops.smooth_columns if after > 1 else loops.smooth_rows)(stack, weights.astype(np.float32), smooth)
+    return smooth.reshape(image.shape)
+
+
 def scan_regions(labels: np.ndarray) -> Regions:
     """Describe the objects of a label frame; pixels of one id are one object, wherever they lie.
 

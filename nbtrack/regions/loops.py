@@ -183,3 +183,44 @@ def sum_products(labels, centers):
                         for j in range(3):
                             products[k, i, j] += away[i] * away[j]
     return products
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _mirror(position, length):
+    """Fold a position back into 0..length - 1 by mirrors at both ends."""
+    if length == 1:
+        return 0
+    position = abs(position) % (2 * length - 2)
+    return position if position < length else 2 * length - 2 - position
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def smooth_columns(image, weights, smooth):
+    """Smooth (before, n, after) along n by symmetric weights, the middle one first; whole lines at once."""
+    before, length, after = image.shape
+    for i in range(before):
+        for j in range(length):
+            for x in range(after):
+                smooth[i, j, x] = weights[0] * image[i, j, x]
+            for k in range(1, len(weights)):
+                low, high = _mirror(j - k, length), _mirror(j + k, length)
+                for x in range(after):
+                    smooth[i, j, x] += weights[k] * (image[i, low, x] + image[i, high, x])
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def smooth_rows(image, weights, smooth):
+    """Smooth (before, n, 1) along n by symmetric weights, the middle one first."""
+    before, length, _ = image.shape
+    radius = len(weights) - 1
+    line = np.empty(length + 2 * radius, np.float32)
+    for i in range(before):
+        for x in range(length):
+            line[x + radius] = image[i, x, 0]
+            smooth[i, x, 0] = weights[0] * image[i, x, 0]
+        for k in range(1, radius + 1):
+            line[radius - k] = image[i, _mirror(-k, length), 0]
+            line[radius + length - 1 + k] = image[i, _mirror(length - 1 + k, length), 0]
+        for k in range(1, radius + 1):
+            for x in range(length):
+                smooth[i, x, 0] += weights[k] * (line[x + radius - k] + line[x + radius + k])

@@ -7,7 +7,7 @@ from skimage.measure import regionprops_table
 
 from nbtrack.data.columns import detection_columns
 from nbtrack.errors import InputError
-from nbtrack.regions import check_labels, dense_labels, label_regions, region_table, scan_regions
+from nbtrack.regions import check_labels, dense_labels, label_regions, region_table, scan_regions, smooth_axis
 
 
 def random_mask(shape, density, seed):
@@ -108,3 +108,14 @@ def test_a_frame_without_objects_gives_no_rows():
 def test_what_is_no_label_image_is_refused(labels, words):
     with pytest.raises(InputError, match=words):
         check_labels(labels, 3)
+
+
+@pytest.mark.parametrize("shape", [(40, 33), (9, 20, 24), (1, 5), (2, 3, 50)])
+@pytest.mark.parametrize("sigma", [0.1, 0.3, 1.0, 2.7])
+def test_smoothing_is_that_of_scipy(shape, sigma):
+    image = np.random.default_rng(0).random(shape, dtype=np.float32)
+    for axis in range(len(shape)):
+        expected = ndimage.gaussian_filter1d(image.astype(float), sigma, axis=axis, mode="mirror", truncate=2)
+        found = smooth_axis(image, sigma, axis, truncate=2)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, atol=1e-6)
