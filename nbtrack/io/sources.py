@@ -9,6 +9,7 @@ import threading
 import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 from zipfile import BadZipFile
 
@@ -17,8 +18,11 @@ import numpy as np
 from nbtrack.data.movie import Array, Index
 from nbtrack.errors import InputError
 
-READ_ERRORS = (OSError, ValueError, LookupError, RuntimeError, EOFError, zlib.error, struct.error, BadZipFile)
-"""What the libraries below raise for files that are damaged, cut short or gone."""
+READ_ERRORS = (
+    *(OSError, EOFError, ValueError, LookupError, RuntimeError, ArithmeticError, TypeError, AttributeError),
+    *(AssertionError, zlib.error, struct.error, BadZipFile, TokenError),
+)
+"""What the libraries below raise for files that are damaged, cut short or gone (found by damaging files at random)."""
 
 
 def unreadable(path: Path, error: BaseException) -> InputError:

@@ -240,8 +240,9 @@ def _choose(file: Any, path: Path, dataset: str | None) -> Any:
     series = every[int(dataset or 0)]
     compression = series.keyframe.compression
     if compression != 1 and compression not in tifffile.TIFF.DECOMPRESSORS:
+        method = getattr(compression, "name", compression)
         raise InputError(
-            f"`{path}` is compressed with {compression.name}, which needs the package `imagecodecs`. "
+            f"`{path}` is compressed with {method}, which needs the package `imagecodecs`. "
             "Install it, or save the file without compression."
         )
     if series.kind in ("generic", "uniform") and _is_cut(file):

@@ -104,3 +104,19 @@ def test_writer_gets_the_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     result = Result()
     assert nbt.write(result, tmp_path, format="labels", overwrite=True, by="lineage") == [tmp_path]
     assert asked == [((result, tmp_path), {"overwrite": True, "by": "lineage"})]
+
+
+@pytest.mark.parametrize("name", ["movie.h5", "movie.npy", "movie.ome.tif", "hyperstack.tif"])
+def test_damage_is_an_input_error(tmp_path: Path, name: str) -> None:
+    content = (Path(__file__).parent / "files" / name).read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        damaged = np.frombuffer(content, np.uint8).copy()
+        damaged[rng.integers(0, len(damaged), 5)] = rng.integers(0, 256, 5)
+        (tmp_path / name).write_bytes(damaged.tobytes())
+        try:
+            movie = nbt.read(tmp_path / name)
+            if np.prod(movie.shape, dtype=object) < 1_000_000:
+                list(movie)
+        except InputError:
+            continue
