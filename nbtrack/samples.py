@@ -1,9 +1,9 @@
 """Sample movies: simulated ones with a known truth, and the tutorial data of the reference, which are downloaded.
 
-The simulated nuclei move, grow and divide as measured on real movies: in pixels and frames, the quantiles of step, area,
-distance of daughters, ratio of their areas and distance of neighbours, and the rate of divisions are within 20 % of those
-of HeLa nuclei in the Cell Tracking Challenge (Fluo-N2DL-HeLa 02). The nuclei in three dimensions move like those of an
-early embryo. Only such figures were taken; every pixel is made by `nbtrack.simulation`.
+The simulated nuclei move, grow and divide as measured on real movies: in pixels and frames, the quantiles of step,
+area, distance of daughters, ratio of their areas and distance of neighbours, and the rate of divisions are within 20 %
+of those of HeLa nuclei in the Cell Tracking Challenge (Fluo-N2DL-HeLa 02). The nuclei in three dimensions move like
+those of an early embryo. Only such figures were taken; every pixel is made by `nbtrack.simulation`.
 """
 
 from __future__ import annotations
@@ -192,8 +192,8 @@ def _nuclei_3d(
 def _shapes(name: str) -> Sample:
     """Make the scripted movie."""
     text = (
-        "Discs and squares: one moves alone, one divides after frame 4, two touch in frames 5 to 7 and are one object in "
-        "the prediction, and frame 8 has a false detection."
+        "Discs and squares: one moves alone, one divides after frame 4, two touch in frames 5 to 7 and are one object "
+        "in the prediction, and frame 8 has a false detection."
     )
     return _as_sample(name, simulate_shapes(), (1.0, 1.0), None, text)
 

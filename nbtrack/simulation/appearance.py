@@ -116,7 +116,8 @@ class Renderer:
             near = ((body / snapshot.radii[k]) ** 2).sum(-1) < _REACH**2
             body = body[near]
             level = look.level(body, snapshot.radii[k])
-            light[window][near] += snapshot.brightness[k] * self._profile(level, body, look, snapshot.radii[k])
+            profile = self._profile(level, body, look, snapshot.radii[k], snapshot.condensed[k])
+            light[window][near] += snapshot.brightness[k] * profile
             deeper = level < depth[window][near]
             near[near] = deeper
             labels[window][near] = cell
@@ -151,14 +152,14 @@ class Renderer:
         window = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         return window, np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
 
-    def _profile(self, level: Any, body: Any, look: _Look, radii: Any) -> Any:
+    def _profile(self, level: Any, body: Any, look: _Look, radii: Any, condensed: float) -> Any:
         """Give light inside one nucleus: thickness, chromatin grain, dark nucleoli."""
         where = np.moveaxis(body + look.offset, -1, 0)
         grain = ndi.map_coordinates(self._chromatin, where, order=1, mode="grid-wrap")
         holes = ndi.map_coordinates(self._nucleoli, where, order=1, mode="grid-wrap")
         edge = np.clip((1 - level) * radii.min() / 2.5 + 0.3, 0, 1)
         dome = 0.65 + 0.35 * np.sqrt(np.clip(1 - level**2, 0, 1))
-        dark = 0.45 / (1 + np.exp(-(holes - 1.55) / 0.15))
+        dark = 0.45 * (1 - condensed) / (1 + np.exp(-(holes - 1.55) / 0.15))
         return edge * dome * np.clip(1 + look.contrast * grain - dark, 0.2, None)
 
 

@@ -74,10 +74,10 @@ class PopulationSettings:
     turn: float = 0.09
     cycle: float = 39.0
     cycle_spread: float = 0.15
-    gap: float = 2.0
+    gap: float = 3.0
     shyness: float = 12.0
     split: float = 30.0
-    split_spread: float = 0.3
+    split_spread: float = 0.32
     dim_fraction: float = 0.12
     death_rate: float = 0.001
 
@@ -96,6 +96,8 @@ class Snapshot:
         Columns are the directions of the half axes.
     brightness : ndarray of float, shape (n,)
         Fluorescence per area; 1 is an ordinary nucleus.
+    condensed : ndarray of float, shape (n,)
+        From 0, a nucleus with nucleoli, to 1, nothing but chromosomes (in mitosis and in death).
     debris : ndarray of float, shape (m, ndim + 2)
         Centre, radius and brightness of each piece of debris, which is no cell.
     """
@@ -105,6 +107,7 @@ class Snapshot:
     radii: NDArray[np.float64]
     rotations: NDArray[np.float64]
     brightness: NDArray[np.float64]
+    condensed: NDArray[np.float64]
     debris: NDArray[np.float64]
 
 
@@ -297,13 +300,13 @@ def _observe(cells: _Cells, debris: Any, settings: PopulationSettings) -> Snapsh
     ripe = np.clip((cells.lead + 1 - cells.countdown) / cells.lead, 0, 1)
     plate = ripe >= 1
     area = area * (1 - cells.squeeze * ripe)
-    elongation = np.where(plate, 2.0, elongation * (1 - ripe) + 1.1 * ripe)
+    elongation = np.where(plate, 2.1, elongation * (1 - ripe) + 1.1 * ripe)
     brightness = brightness * (1 + 1.4 * ripe + 0.8 * plate)
 
     # after division: two bright bars that open within four frames
     young = np.clip(1 - cells.since_birth / 4, 0, 1)
     area = area * (1 - cells.small * young)
-    elongation = elongation * (1 - young) + 1.9 * young
+    elongation = elongation * (1 - young) + 2.1 * young
     brightness = brightness * (1 + 1.8 * young**2)
 
     end = cells.dying / _APOPTOSIS
@@ -311,10 +314,12 @@ def _observe(cells: _Cells, debris: Any, settings: PopulationSettings) -> Snapsh
     elongation = elongation * (1 - end) + 1.05 * end
     brightness = brightness * (1 + 1.2 * end)
 
+    condensed = np.maximum(np.maximum(ripe, young), end)
     radius = settings.radius * np.sqrt(area)
     radii = np.repeat((radius * elongation ** (-1 / ndim))[:, None], ndim, axis=1)
     radii[:, 0] = radius * elongation ** ((ndim - 1) / ndim)
-    return Snapshot(cells.ids, cells.center, radii, cells.rotation, brightness, np.delete(debris, -1, axis=1))
+    pieces = np.delete(debris, -1, axis=1)
+    return Snapshot(cells.ids, cells.center, radii, cells.rotation, brightness, condensed, pieces)
 
 
 def _push_apart(cells: _Cells, settings: PopulationSettings) -> Any:

@@ -45,7 +45,7 @@ class FaultSettings:
     merge: float = 0.1
     merge_frames: int = 4
     miss: float = 0.003
-    specks: float = 0.8
+    specks: float = 1.5
     wobble: float = 0.3
 
 
@@ -202,7 +202,7 @@ def find_faults(
         (an object holds no nucleus) or ``"missed"`` (most of a nucleus is in no object); `track_ids` are joined with
         ``";"`` and empty for a speck; `size` in pixels; centre as ``z``, ``y``, ``x``.
     """
-    mask = ndi.gaussian_filter(probability, sigma) > threshold
+    mask = ndi.gaussian_filter(probability, sigma, truncate=2) > threshold
     objects, n = ndi.label(mask, ndi.generate_binary_structure(mask.ndim, mask.ndim))
     sizes = np.bincount(objects.ravel(), minlength=n + 1)
     sizes[0] = 0
