@@ -1,7 +1,7 @@
 """Colours of tracks: stable for a track id, and told apart by people with any kind of colour vision.
 
-Six hues that stay distinct under colour blindness (after Okabe and Ito, without yellow, which marks plain objects),
-each in three lightnesses. Ids that follow each other get different hues.
+Twenty colours without yellow, which marks plain objects. The first ones are the most distinct, also under the three
+kinds of colour blindness.
 """
 
 from __future__ import annotations
