@@ -77,7 +77,9 @@ def write_labels(result: Any, path: str | Path, *, overwrite: bool = False, by: 
     if suffix in (".tif", ".tiff", ".h5", ".hdf5"):
         with atomic_path(path, overwrite=overwrite) as temporary:
             if suffix in (".tif", ".tiff"):
-                _write_tiff(temporary, detections, colored, dtype)
+                _write_tiff(
+                    temporary, detections, colored, dtype, getattr(getattr(result, "movie", None), "unit", None)
+                )
             else:
                 _write_hdf5(temporary, detections, colored, dtype, provenance(result))
         return [path]
@@ -117,13 +119,15 @@ def tiff_page_axes(detections: Detections) -> str:
     return "ZYX"[3 - detections.ndim :]
 
 
-def _write_tiff(path: Path, detections: Detections, colored: pd.DataFrame, dtype: np.dtype[Any]) -> None:
+def _write_tiff(
+    path: Path, detections: Detections, colored: pd.DataFrame, dtype: np.dtype[Any], unit: str | None
+) -> None:
     shape = (detections.n_frames, *detections.frame_shape)
     metadata: dict[str, Any] = {"axes": f"T{tiff_page_axes(detections)}"}
     if set(detections.scale) != {1.0}:
-        metadata |= {
-            f"PhysicalSize{axis}": size for axis, size in zip(tiff_page_axes(detections), detections.scale, strict=True)
-        }
+        for axis, size in zip(tiff_page_axes(detections), detections.scale, strict=True):
+            metadata[f"PhysicalSize{axis}"] = size
+            metadata[f"PhysicalSize{axis}Unit"] = unit or "pixel"
     tifffile.imwrite(
         path,
         _planes(recolored_frames(detections, colored, dtype)),

@@ -11,6 +11,7 @@ from export_cases import detections_from, everything, same_labels
 from nbtrack.data.lineage import Lineage
 from nbtrack.errors import InputError
 from nbtrack.io.labels import write_labels
+from nbtrack.io.registry import read
 
 FILES = Path(__file__).parent / "files"
 
@@ -59,6 +60,27 @@ def test_all_layouts_hold_the_same_labels(ndim, by, tmp_path):
         assert found.dtype == np.uint16
         assert np.array_equal(found, right)
     assert [f.name for f in files][:2] == ["labels00000.tif", "labels00001.tif"]
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("name", ["a.tif", "a.h5", "a"])
+def test_what_was_written_is_read_back(ndim, name, tmp_path):
+    case = everything(ndim)
+    case.movie.unit = "µm"
+    write_labels(case, tmp_path / name)
+    movie = read(tmp_path / name)
+    assert movie.axes == "t" + "zyx"[3 - ndim :]
+    assert same_labels(movie, expected(case, "track"))
+    if name != "a":
+        assert movie.scale == case.detections.scale
+    if name == "a.tif":
+        assert movie.unit == "µm"
+
+
+def test_a_scale_without_a_unit_is_not_taken_for_micrometres(tmp_path):
+    write_labels(everything(), tmp_path / "a.tif")
+    assert read(tmp_path / "a.tif").unit == "pixel"
+    assert read(tmp_path / "a.tif").scale == (0.5, 0.5)
 
 
 def test_large_ids_need_32_bits(tmp_path):
