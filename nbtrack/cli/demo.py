@@ -5,15 +5,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbtrack.cli.options import add_command, given_params
+from nbtrack.cli.options import add_command, add_params, given_params
 from nbtrack.cli.output import add_json_option, note, rounded, show, table
-from nbtrack.cli.tracking import describe_result, find_objects, write_formats
+from nbtrack.cli.tracking import describe_result, find_objects, follow_objects, write_formats
 from nbtrack.errors import InputError
-from nbtrack.params import SegmentationParams
+from nbtrack.params import SegmentationParams, TrackingParams
 
 if TYPE_CHECKING:
     from nbtrack.data.result import TrackingResult
 
+SAMPLE_PARAMS = {"alpha": 20.0}
+"""What differs from the defaults for the sample: its nuclei are about 28 pixels wide and move accordingly."""
 FORMATS = ["ctc", "csv", "events-h5", "labels"]
 """What the demo writes."""
 
@@ -31,22 +33,23 @@ def add_commands(commands: Any) -> None:
         "demo",
         run_demo,
         "Segment and track the sample movie, or your own, and write results and pictures.",
-        "nbtrack demo\nnbtrack demo --movie raw.h5 --prediction prediction.h5 --out my_output",
+        "nbtrack demo\nnbtrack demo --movie raw.h5 --prediction prediction.h5 --out my_output --alpha 10",
     )
+    parser.usage = "nbtrack demo [--movie RAW --prediction FILE] [--out DIR] [--json] [option ...]"
     parser.add_argument("--movie", metavar="RAW", help="raw movie; without it the sample with known truth")
     parser.add_argument("--prediction", metavar="FILE", help="its prediction map, binary movie or label movie")
-    parser.add_argument("--channel", type=int, metavar="N", default=argparse.SUPPRESS, help="channel of the objects")
     parser.add_argument("--out", default="demo_output", metavar="DIR", help="folder to write to (demo_output)")
     add_json_option(parser)
+    add_params(parser.add_argument_group("segmentation"), SegmentationParams)
+    add_params(parser.add_argument_group("tracking"), TrackingParams)
 
 
 def run_demo(args: argparse.Namespace) -> None:
     """Do ``nbtrack demo``."""
     from nbtrack.io.registry import read
-    from nbtrack.tracking import track
 
     started = time.perf_counter()
-    given = given_params(args, SegmentationParams)
+    given, wanted = given_params(args, SegmentationParams), given_params(args, TrackingParams)
     found = None
     if args.prediction:
         prediction = read(args.prediction)
@@ -65,8 +68,9 @@ def run_demo(args: argparse.Namespace) -> None:
         found = sample("nuclei")
         movie, prediction = found.raw, found.prediction
         given.setdefault("channel", 1)
+        wanted = {**SAMPLE_PARAMS, **wanted}
     detections = find_objects(prediction, None, given)
-    result = track(detections, movie=movie)
+    result = follow_objects(detections, TrackingParams(**wanted), movie)
     out = Path(args.out)
     files = write_formats(result, out, FORMATS, overwrite=True)
     files |= draw_pictures(result, out)
@@ -104,7 +108,7 @@ def draw_pictures(result: "TrackingResult", out: Path) -> dict[str, str]:
     frames = result.divisions["t"]
     t = int(frames.mode().iloc[0]) + 1 if len(frames) else result.detections.n_frames // 2
     raw = result.movie[t] if result.movie is not None and result.movie.n_channels == 1 else None
-    overview = draw_overview(raw, result.detections.labels[t], result.lineage, t, title="nbtrack")
+    overview = draw_overview(raw, result.detections.labels[t], result.lineage, t)
     tree = draw_lineage_tree(result.lineage)
     files = {}
     for name, figure in (("overview", overview), ("lineages", tree)):

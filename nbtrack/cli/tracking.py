@@ -4,8 +4,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nbtrack.cli.options import add_command, add_movie_options, add_params, given_params, read_movie
 from nbtrack.cli.output import add_json_option, note, show, table
 from nbtrack.cli.progress import interruptible
@@ -85,6 +83,8 @@ def guess_input(movie: "Movie") -> str:
     InputError
         If it cannot be told.
     """
+    import numpy as np
+
     values: set[float] = set()
     for t in np.unique(np.linspace(0, len(movie) - 1, _LOOKED_AT).astype(int)):
         values.update(np.unique(movie[int(t)]).tolist())
@@ -146,6 +146,29 @@ def find_objects(movie: "Movie", kind: str | None, given: dict[str, Any]) -> "De
     if kind == "binary":
         given = {"threshold": 0.0, "sigma": 0.0, **given}
     return segment(movie, **given, progress=True)
+
+
+def follow_objects(detections: "Detections", params: TrackingParams, raw: "Movie | None") -> "TrackingResult":
+    """Track, with progress on the terminal and Ctrl-C that keeps the best answer so far.
+
+    Parameters
+    ----------
+    detections : Detections
+        The objects.
+    params : TrackingParams
+        Weights and limits.
+    raw : Movie or None
+        The raw movie.
+
+    Returns
+    -------
+    TrackingResult
+    """
+    from nbtrack.tracking import track
+
+    with interruptible(params.solver) as control:
+        cancel = control.cancel if control.cancellable else None
+        return track(detections, params, movie=raw, progress=control.progress, cancel=cancel)
 
 
 def write_formats(result: "TrackingResult", out: Path, formats: list[str], *, overwrite: bool) -> dict[str, str]:
@@ -223,17 +246,13 @@ def check_output(out: Path, formats: list[str], *, overwrite: bool) -> None:
 
 def run_track(args: argparse.Namespace) -> None:
     """Do ``nbtrack track``."""
-    from nbtrack.tracking import track
-
     formats = [name.strip() for name in args.format.split(",") if name.strip()]
     check_output(Path(args.out), formats, overwrite=args.overwrite)
     params = TrackingParams(**given_params(args, TrackingParams))
     raw = read_movie(args.raw, args, "raw-") if args.raw else None
     detections = find_objects(read_movie(args.file, args), args.input, given_params(args, SegmentationParams))
     note(f"{len(detections)} objects in {detections.n_frames} frames")
-    with interruptible(params.solver) as control:
-        cancel = control.cancel if control.cancellable else None
-        result = track(detections, params, movie=raw, progress=control.progress, cancel=cancel)
+    result = follow_objects(detections, params, raw)
     files = write_formats(result, Path(args.out), formats, overwrite=args.overwrite)
     found = result.summary()
     show({**found, "files": files}, describe_result(result) + "\n" + table(files), as_json=args.json)
