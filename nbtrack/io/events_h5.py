@@ -33,7 +33,7 @@ from nbtrack.data.columns import BARE_EVENTS, MULTI_FRAME_MOVES, SPLITS, make_ta
 from nbtrack.data.events import derive_events
 from nbtrack.data.movie import Movie
 from nbtrack.errors import InputError
-from nbtrack.io.export import PARAMS_FILE, answer_of, file_digits, output_folder, write_provenance
+from nbtrack.io.export import PARAMS_FILE, answer_of, file_digits, output_folder, require_space, write_provenance
 from nbtrack.io.labels import axistags
 
 if TYPE_CHECKING:
@@ -114,8 +114,10 @@ def write_events_h5(result: Any, path: str | Path, *, overwrite: bool = False) -
     digits = file_digits(detections.n_frames, 5)
     with output_folder(path, own=("[0-9]" * 5 + "*.h5", PARAMS_FILE), overwrite=overwrite) as folder:
         for t in range(detections.n_frames):
+            frame = np.asarray(detections.labels[t])
+            require_space(folder, 4 * frame.size)
             with h5py.File(folder / f"{t:0{digits}d}.h5", "w") as file:
-                _write_labels(file, np.asarray(detections.labels[t]), detections.scale)
+                _write_labels(file, frame, detections.scale)
                 for name in _LAYOUT if t else ("Mergers",):
                     _write_events(file, name, tables[name], t)
         write_provenance(folder, result)

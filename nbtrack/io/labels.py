@@ -24,6 +24,7 @@ from nbtrack.io.export import (
     output_folder,
     provenance,
     recolored_frames,
+    require_space,
     write_provenance,
 )
 
@@ -167,6 +168,7 @@ def _write_series(path: Path, result: Any, colored: pd.DataFrame, dtype: np.dtyp
 def _write_hdf5(
     path: Path, detections: Detections, colored: pd.DataFrame, dtype: np.dtype[Any], made_by: dict[str, Any]
 ) -> None:
+    require_space(path.parent, 0)
     axes = f"t{tiff_page_axes(detections).lower()}"
     with h5py.File(path, "w") as file:
         data = file.create_dataset(
@@ -180,4 +182,5 @@ def _write_hdf5(
         data.attrs["axistags"] = axistags(axes, detections.scale)
         data.attrs["made_by"] = json.dumps(made_by)
         for t, frame in enumerate(recolored_frames(detections, colored, dtype)):
+            require_space(path.parent, frame.nbytes)
             data[t] = frame

@@ -1,6 +1,7 @@
 import errno
 import json
 import logging
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -127,6 +128,18 @@ def test_a_full_disk_leaves_no_half_folder(tmp_path, monkeypatch):
             write(everything(), tmp_path / "out")
     with pytest.raises(InputError, match="No space left"):
         write_labels(everything(), tmp_path / "out.tif")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("write", [write_labels, write_events_h5])
+def test_hdf5_never_meets_a_full_disk(write, tmp_path, monkeypatch):
+    """The library takes the process down if it cannot flush, so the room is looked at before each frame."""
+    usage, rooms = shutil.disk_usage(tmp_path), [10**9] * 3 + [2**23]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=rooms.pop(0)))
+    target = tmp_path / ("a.h5" if write is write_labels else "a")
+    with pytest.raises(InputError, match=r"could not be written: .*No space left on device"):
+        write(everything(), target)
+    assert rooms == []
     assert list(tmp_path.iterdir()) == []
 
 
