@@ -1,4 +1,5 @@
 import sys
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -86,6 +87,43 @@ def test_the_measures_are_those_of_the_challenge(tmp_path, capsys):
         assert 0 < ours["TRA"] < 1
         assert 0 < ours["link_f1"] < 1
     capsys.readouterr()
+
+
+@pytest.mark.slow
+def test_links_and_divisions_are_those_of_traccuracy(tmp_path):
+    pytest.importorskip("traccuracy")
+    pytest.importorskip("ctc_metrics")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for i, seed in enumerate((7, 8, 9)):
+            rng = np.random.default_rng(seed)
+            frames, lines = movie_of(rng)
+            write(tmp_path / f"{i}" / "GT" / "TRA", frames, lines, "man_track", "man_track.txt")
+            write(tmp_path / f"{i}" / "RES", *spoil(rng, frames, lines), "mask", "res_track.txt")
+            theirs = by_traccuracy(tmp_path / f"{i}")
+            ours = evaluate(tmp_path / f"{i}" / "RES", tmp_path / f"{i}" / "GT")
+            for name, other in (("precision", "Edge Precision"), ("recall", "Edge Recall"), ("f1", "Edge F1")):
+                assert ours[f"link_{name}"] == pytest.approx(theirs[other])
+            for name, slack in (("division_f1", 0), ("division_f1_within_1", 1)):
+                right = theirs[f"Frame Buffer {slack}"]["True Positive Divisions"]
+                total = theirs[f"Frame Buffer {slack}"]["Total GT Divisions"]
+                assert ours[name] == pytest.approx(2 * right / (total + ours["result_divisions"]))
+
+
+def by_traccuracy(folder):
+    from traccuracy import run_metrics
+    from traccuracy.loaders import load_ctc_data
+    from traccuracy.matchers import CTCMatcher
+    from traccuracy.metrics import BasicMetrics, DivisionMetrics
+
+    truth, result = folder / "GT" / "TRA", folder / "RES"
+    sides = {
+        "gt_data": load_ctc_data(str(truth), str(truth / "man_track.txt"), name="truth", run_checks=False),
+        "pred_data": load_ctc_data(str(result), str(result / "res_track.txt"), name="result", run_checks=False),
+    }
+    metrics = [BasicMetrics(), DivisionMetrics(max_frame_buffer=1)]
+    found, _ = run_metrics(**sides, matcher=CTCMatcher(), metrics=metrics)
+    return {key: value for part in found for key, value in part["results"].items()}
 
 
 @pytest.mark.parametrize("where", ["GT", "GT/TRA"])
