@@ -113,7 +113,8 @@ class Session:
             self._unlabeled.append(set(objects - tracked))
 
     def __repr__(self) -> str:
-        return f"<Session: {self.lineage!r}, {len(self.history)} steps, {self.progress()}>"
+        n = len(self.history)
+        return f"<Session: {self.lineage!r}, {n} step{'s' * (n != 1)}, {self.progress()}>"
 
     # ------------------------------------------------------------------ the active track
     def new_track(self) -> int:

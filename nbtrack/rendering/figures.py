@@ -149,8 +149,9 @@ def draw_lineage_tree(
     for side in ("top", "right", "bottom"):
         ax.spines[side].set_visible(False)
     left_out = len(sizes) - len(roots)
-    title = f"{len(spans)} tracks in {len(sizes)} lineages, {len(lineage.divisions)} divisions"
-    ax.set_title(title + (f" ({left_out} lineages not drawn)" if left_out else ""), fontsize=10)
+    counts = f"{_count(len(spans), 'track')} in {_count(len(sizes), 'lineage')}"
+    title = f"{counts}, {_count(len(lineage.divisions), 'division')}"
+    ax.set_title(title + (f" ({_count(left_out, 'lineage')} not drawn)" if left_out else ""), fontsize=10)
     return _figure_of(ax)
 
 
@@ -227,6 +228,10 @@ def _place_tracks(lineage: Lineage, roots: list[int]) -> dict[int, float]:
                 places[track], leaf = leaf, leaf + 1.0
         leaf += 0.6
     return places
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _figure_of(ax: Axes) -> Figure:

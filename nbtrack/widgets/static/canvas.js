@@ -387,7 +387,11 @@ class View {
     });
     canvas.addEventListener("pointercancel", () => { this.drag = null; });
     canvas.addEventListener("pointerleave", () => { this.point({ inside: false, label: 0, object_id: 0 }); });
-    canvas.addEventListener("contextmenu", (e) => { e.preventDefault(); e.stopPropagation(); this.pick(e, 2); });
+    this.root.addEventListener("contextmenu", (e) => { // not the menu of the notebook, on the buttons neither
+      e.preventDefault();
+      e.stopPropagation();
+      if (e.target === canvas) this.pick(e, 2);
+    });
     canvas.addEventListener("keydown", (e) => this.press(e));
   }
   point(at) {

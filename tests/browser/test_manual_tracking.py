@@ -1,0 +1,149 @@
+"""Notebook 02 as a person uses it, in JupyterLab and in Notebook 7."""
+
+import nbformat
+import pytest
+from browserkit import equals, kernel, until
+from canvaskit import Canvas
+
+UNTRACKED = "not session.lineage.tracks_at({t}, int(r.object_id))"
+
+
+@pytest.mark.parametrize("front", ["lab", "notebooks"])
+def test_three_clicks_and_undo(open_notebook, front, tmp_path) -> None:
+    page = open_notebook("02_manual_tracking.ipynb", front)
+    canvas = Canvas(page, ".nbt-tracker")
+    node = canvas.node
+    page.evaluate("() => document.activeElement?.blur()")
+
+    # the cells below have tracked one nucleus; a new track, then three clicks
+    canvas.root.get_by_role("button", name="New track").click()
+    equals(lambda: kernel(page, "session.active_track"), 2)
+    clicked = {}
+    for t in range(3):
+        canvas.wait("t", t)
+        object_id, y, x = canvas.inner_points(t, UNTRACKED.format(t=t))[1]
+        canvas.hover(y, x)
+        canvas.wait("hover", object_id)
+        assert f"object {object_id}" in canvas.root.locator(".nbt-info").inner_text()
+        before = canvas.color(y, x)
+        canvas.click(y, x)
+        clicked[str(t)] = object_id
+        canvas.wait("t", t + 1)
+    equals(lambda: kernel(page, "session.lineage.objects_of(2)"), clicked)
+    assert canvas.said() == f"✓ Object {clicked['2']} in frame 2 is now in track 2."
+    page.screenshot(path=str(tmp_path / "three_clicks.png"))
+
+    # the clicked object has the colour of the track, on the way back too
+    page.keyboard.press("ArrowLeft")
+    canvas.wait("t", 2)
+    until(lambda: canvas.color(y, x) != before)
+    page.screenshot(path=str(tmp_path / "on_the_way_back.png"))
+    canvas.hover(y, x)
+    equals(lambda: "track 2" in canvas.root.locator(".nbt-info").inner_text(), True)
+
+    # undo takes one back, and keys stay in the image
+    cells, dialogs = page.locator(".jp-Cell").count(), page.locator(".jp-Dialog").count()
+    page.keyboard.press("z")
+    del clicked["2"]
+    equals(lambda: kernel(page, "session.lineage.objects_of(2)"), clicked)
+    until(lambda: canvas.color(y, x) == before)
+    for key in "eerraq":
+        page.keyboard.press(key)
+    equals(lambda: canvas.said(), "✓ Track 2 is active (frames 0 to 1).")
+    page.keyboard.press("Shift+Z")
+    equals(lambda: kernel(page, "len(session.lineage.objects_of(2))"), 3)
+    page.keyboard.press("f")  # the object under the mouse is in a track
+    until(lambda: "so it is not a false detection" in canvas.said())
+    assert (page.locator(".jp-Cell").count(), page.locator(".jp-Dialog").count()) == (cells, dialogs)
+
+    # the wheel: time with Shift, zoom with Ctrl where the mouse is, else the page scrolls
+    canvas.wheel(100, "Shift")
+    canvas.wait("t", 3)
+    zoom, place = float(canvas.data("zoom")), canvas.place(y, x)
+    for _ in range(4):
+        canvas.wheel(-100, "Control")
+    until(lambda: float(canvas.data("zoom")) > 2 * zoom)
+    assert canvas.place(y, x) == pytest.approx(place, abs=1.5)
+    page.mouse.down()
+    page.mouse.move(place[0] - 60, place[1] - 30, steps=3)
+    page.mouse.up()
+    until(lambda: canvas.place(y, x)[0] < place[0] - 20)
+    assert kernel(page, "len(session.history)") == 9, "dragging is no click"
+    page.screenshot(path=str(tmp_path / "zoomed.png"))
+    canvas.root.get_by_role("button", name="Fit").click()
+    until(lambda: float(canvas.data("zoom")) == pytest.approx(zoom, rel=1e-3))
+    top = node.bounding_box()["y"]
+    canvas.wheel(-120)
+    until(lambda: node.bounding_box()["y"] != top)
+
+    # right click tells, without the notebook's own menu
+    node.scroll_into_view_if_needed()
+    canvas.click(y, x, button="right")
+    until(lambda: "has no track" in canvas.said() or "is in track" in canvas.said())
+    assert page.locator(".lm-Menu").count() == 0
+    assert kernel(page, "type(tracker.last_error).__name__") == "EditError"
+
+    # nothing overflows
+    sizes = canvas.root.evaluate(
+        """root => [root, ...root.querySelectorAll('.nbt-view, .nbt-side, .nbt-box, .nbt-bar, .nbt-row')]
+             .map(e => [e.className, e.scrollWidth - e.clientWidth, e.clientWidth])"""
+    )
+    assert [size for size in sizes if size[1] > 0 or size[2] > 900] == []
+
+
+VOLUME = """import numpy as np
+import nbtrack as nbt
+sample = nbt.sample("nuclei_3d", size=(8, 64, 96), n_frames=4)
+detections = nbt.detect(sample.labels)
+session = nbt.Session(sample.raw, detections, sample.truth)
+tracker = nbt.ManualTracker(session)
+tracker"""
+
+
+def test_slices_while_the_kernel_is_busy(open_notebook, tmp_path) -> None:
+    cell = nbformat.v4.new_code_cell(VOLUME)
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=metadata)
+    page = open_notebook("volume.ipynb", "notebooks", scale=2, source=nbformat.writes(notebook))
+    canvas = Canvas(page, ".nbt-tracker")
+    box = canvas.node.bounding_box()
+    assert canvas.node.evaluate("c => c.width") == pytest.approx(2 * box["width"], abs=2), "sharp on this screen"
+    until(lambda: int(canvas.data("cached")) >= 6)  # fetched ahead: the other frames, and the slices beside
+
+    # a click into the slice on screen reaches the object there
+    canvas.wait("z", 4)
+    y, x = kernel(page, "[int(i) for i in np.argwhere(detections.labels[0][4][20:50, 20:70])[0] + 20]")
+    object_id = kernel(page, f"int(detections.labels[0][4][{y}, {x}])")
+    canvas.click(y, x, button="right")
+    equals(lambda: canvas.said(), f"Object {object_id} in frame 0 is in track {object_id}.")
+
+    # everything that is here works without the kernel: it waits for a file meanwhile
+    done = tmp_path / "done"
+    wait = f"import os, time\nwhile not os.path.exists({str(done)!r}): time.sleep(0.02)"
+    page.evaluate(
+        "code => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({code}) }", wait
+    )
+    canvas.hover(y, x)
+    canvas.wait("hover", object_id)
+    paints = int(canvas.data("paints"))
+    canvas.wheel(100, "Shift")
+    canvas.wait("t", 1)
+    page.keyboard.press("ArrowRight")
+    canvas.wait("t", 2)
+    number = canvas.root.locator("input[type=number]").first
+    number.fill("3")
+    number.press("Enter")
+    canvas.wait("t", 3)
+    canvas.node.focus()
+    page.keyboard.press("Space")
+    canvas.wait("t", 0)
+    canvas.wait("t", 1)
+    page.keyboard.press("Space")
+    assert int(canvas.data("paints")) > paints + 4
+    done.touch()
+    number = canvas.root.locator("input[type=number]").last
+    number.fill("3")
+    number.press("Enter")
+    canvas.wait("z", 3)
+    equals(lambda: kernel(page, "repr(tracker.last_error)"), "None")
+    page.screenshot(path=str(tmp_path / "volume.png"))
