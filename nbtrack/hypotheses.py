@@ -165,7 +165,7 @@ def border_factor(
     distance = np.maximum((space * scales).min(axis=1, initial=np.inf), 0.0)
     if params.border_width == 0:
         return np.ones(len(center))
-    return np.minimum(distance / params.border_width, 1.0)
+    return np.asarray(np.minimum(distance / params.border_width, 1.0))
 
 
 def _inside(table: pd.DataFrame, low: np.ndarray, high: np.ndarray, params: TrackingParams) -> np.ndarray:

@@ -60,7 +60,8 @@ class Layers(NamedTuple):
         return np.where(start + layer <= self.start[np.asarray(item) + 1], start + layer - 1, -1)
 
 
-class Columns(NamedTuple):
+@dataclass(frozen=True)
+class Columns:
     """Where every variable stands.
 
     Parameters
@@ -252,17 +253,17 @@ def _lay_out(problem: Problem) -> Columns:
         return column
 
     divides = has_division_variable(problem) & (problem.capacity > 0)
-    counted = [
-        layers(c)
-        for c in (
-            problem.capacity,
-            problem.link_capacity,
-            problem.appearance_capacity,
-            problem.disappearance_capacity,
-        )
-    ]
     has_child = np.zeros(problem.n_links, bool) if problem.division_link is None else divides[problem.source]
-    return Columns(*counted, singles(divides), singles(has_child), singles(np.ones(problem.n_external, bool)), first)
+    return Columns(
+        count=layers(problem.capacity),
+        flow=layers(problem.link_capacity),
+        appears=layers(problem.appearance_capacity),
+        vanishes=layers(problem.disappearance_capacity),
+        divides=singles(divides),
+        child=singles(has_child),
+        named=singles(np.ones(problem.n_external, bool)),
+        size=first,
+    )
 
 
 class _Family:

@@ -42,7 +42,7 @@ def negative_log(p: np.ndarray) -> np.ndarray:
     -------
     ndarray of float
     """
-    return -np.log(np.maximum(p, SMALLEST))
+    return np.asarray(-np.log(np.maximum(p, SMALLEST)))
 
 
 # --------------------------------------------------------------------------- features of single terms
@@ -72,7 +72,7 @@ def size_prior(size: np.ndarray, m: int, object_size: float | None = None) -> np
     spread = max(average**2 / 4, 1e-4)
     exponent = -((size[:, None] - np.arange(m + 1) * average) ** 2) / spread
     p = np.exp(exponent - exponent.max(axis=1, keepdims=True))
-    return np.clip(p / p.sum(axis=1, keepdims=True), 0.01, 0.99)
+    return np.asarray(np.clip(p / p.sum(axis=1, keepdims=True), 0.01, 0.99))
 
 
 def count_probability(graph: HypothesisGraph, params: TrackingParams) -> np.ndarray:
@@ -96,7 +96,7 @@ def count_probability(graph: HypothesisGraph, params: TrackingParams) -> np.ndar
     known = min(m + 1, graph.p_count.shape[1])
     p[:, :known] = graph.p_count[:, :known]
     p[:, -1] += graph.p_count[:, known:].sum(axis=1)
-    return np.clip(p, CLIP, 1 - CLIP / 10)
+    return np.asarray(np.clip(p, CLIP, 1 - CLIP / 10))
 
 
 def division_probability(graph: HypothesisGraph, params: TrackingParams) -> np.ndarray:
@@ -114,7 +114,7 @@ def division_probability(graph: HypothesisGraph, params: TrackingParams) -> np.n
     ndarray of float, shape (n,)
     """
     p = np.full(graph.n_detections, params.division_probability) if graph.p_division is None else graph.p_division
-    return np.clip(p, CLIP, 1 - CLIP / 10)
+    return np.asarray(np.clip(p, CLIP, 1 - CLIP / 10))
 
 
 def border_feature(graph: HypothesisGraph, free_frame: int, m: int) -> np.ndarray:

@@ -112,10 +112,10 @@ class _Walk:
                 self._arrived.setdefault(target, []).append(track)
 
     def _divide(self, i: int, parent: int, targets: list[int]) -> None:
-        children = [self._new_track(target) for target in targets]
-        for child, target in zip(children, targets, strict=True):
+        one, two = (self._new_track(target) for target in targets)
+        for child, target in zip((one, two), targets, strict=True):
             self._arrived.setdefault(target, []).append(child)
-        self.divisions.append((int(self.graph.t[i]), parent, *children))
+        self.divisions.append((int(self.graph.t[i]), parent, one, two))
         self.division_ends.append((i, targets[0], targets[1]))
 
     def _match(self, tracks: list[int], targets: list[int], leaving: int) -> list[int | None]:
