@@ -5,6 +5,8 @@ For every link a and layer k, from the end where it leaves (and likewise where i
 * ``flow[a, k] <= count[source, k]``, valid where the children of a division are separate or the source cannot divide;
 * ``flow[a, k] + vanishes[source, k] <= count[source, k]``, stronger; valid where a merger vanishes as a whole, and
   always at capacity 1. With partial appearance it would cut off the optimum, so it is not used there.
+
+Where the energy of a division depends on its links: ``child[a] <= divides[source]``.
 """
 
 from __future__ import annotations
@@ -52,6 +54,10 @@ def make_cuts(description: Description) -> sp.csr_matrix:
         column = np.concatenate([col[col >= 0] for _, col, _ in entries])
         value = np.concatenate([np.full(int((col >= 0).sum()), v) for _, col, v in entries])
         blocks.append(sp.coo_matrix((value, (row, column)), shape=(len(rows), c.size)))
+    child = np.flatnonzero(c.child >= 0)
+    each, ones = np.arange(len(child)), np.ones(len(child))
+    entries = (np.r_[ones, -ones], (np.r_[each, each], np.r_[c.child[child], c.divides[p.source[child]]]))
+    blocks.append(sp.coo_matrix(entries, shape=(len(child), c.size)))
     return sp.vstack(blocks).tocsr()
 
 

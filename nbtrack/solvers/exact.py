@@ -3,9 +3,10 @@
 1. Solve the linear relaxation of the law.
 2. Add the cuts that its point violates and solve again, until none is violated. If the point is integral it is the
    certified optimum.
-3. Free the columns around the fractional ones, hold the others, solve that small integer program: an upper bound.
-4. Columns whose reduced cost exceeds the gap between the two bounds keep their value in every better answer: fix them
-   and solve the integer program that is left. Its bound and the upper bound certify the answer.
+3. Solve regions around the fractional columns as small integer programs, once priced (a bound), once with the rest
+   held (an answer); let them grow until the two agree (`nbtrack.solvers.regions`).
+4. If a gap is left: columns whose reduced cost exceeds the gap between the two bounds keep their value in every better
+   answer. Fix them and solve the integer program that is left; its bound and the upper bound certify the answer.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from nbtrack.model.cuts import make_cuts, violated
 from nbtrack.solvers.control import Control
 from nbtrack.solvers.greedy import link_greedily
 from nbtrack.solvers.highs import HighsAnswer, HighsProgram
+from nbtrack.solvers.regions import Relaxation, close_by_regions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,16 +114,16 @@ def solve_exactly(description: Description, limits: Limits, control: Control) ->
         x = np.round(relaxed.x)
         return ExactAnswer("optimal", x, min(relaxed.bound, _value(d, x)))
 
-    best = _first_incumbent(d, relaxed, limits, control)
+    best, bound = _first_incumbent(d, relaxed, rows, limits, control)
     value = _value(d, best)
-    control.report("incumbent", value, relaxed.bound)
-    _log.info("relaxation %.6f, incumbent %.6f", relaxed.bound, value)
-    bound = min(relaxed.bound, value)
+    bound = min(bound, value)
+    control.report("incumbent", value, bound)
+    _log.info("relaxation %.6f, regions %.6f, incumbent %.6f", relaxed.bound, bound, value)
     if value - bound <= limits.gap * max(abs(value), 1.0):
         return ExactAnswer("optimal", best, bound)
     if control.stop_status is not None:
         return ExactAnswer(control.stop_status, best, bound)
-    return _close(d, rows, relaxed, best, limits, control)
+    return _close(d, rows, relaxed, best, bound, limits, control)
 
 
 # --------------------------------------------------------------------------- steps
@@ -152,15 +154,25 @@ def _relax(
     return answer, rows
 
 
-def _first_incumbent(d: Description, relaxed: HighsAnswer, limits: Limits, control: Control) -> NDArray[np.float64]:
+def _first_incumbent(
+    d: Description,
+    relaxed: HighsAnswer,
+    rows: tuple[sp.csr_matrix, NDArray[np.float64], NDArray[np.float64]],
+    limits: Limits,
+    control: Control,
+) -> tuple[NDArray[np.float64], float]:
     """Do step 3; if the relaxation was not finished, link greedily."""
-    assert relaxed.x is not None
+    bound = relaxed.bound
     if relaxed.status == "optimal":
-        seeds = _fractional(relaxed.x)
-        repaired = _repair(d, np.round(relaxed.x), seeds, limits, control)
-        if repaired is not None:
-            return repaired
-    return first_answer(d, limits)
+        assert relaxed.x is not None
+        assert relaxed.dual is not None
+        assert relaxed.reduced_cost is not None
+        relaxation = Relaxation(d.cost, *rows, relaxed.x, relaxed.dual, relaxed.reduced_cost, bound)
+        closing = close_by_regions(relaxation, _fractional(relaxed.x), limits, control)
+        bound = closing.bound
+        if closing.x is not None:
+            return closing.x, bound
+    return first_answer(d, limits), bound
 
 
 def first_answer(d: Description, limits: Limits) -> NDArray[np.float64]:
@@ -220,6 +232,7 @@ def _close(
     rows: tuple[sp.csr_matrix, NDArray[np.float64], NDArray[np.float64]],
     relaxed: HighsAnswer,
     best: NDArray[np.float64],
+    bound: float,
     limits: Limits,
     control: Control,
 ) -> ExactAnswer:
@@ -233,11 +246,11 @@ def _close(
     held = np.where(free, best, at_limit)
     columns = np.flatnonzero(free & (limits.lower < limits.upper))
     _log.info("%d of %d columns are left for the integer program", len(columns), d.columns.size)
-    answer = _solve_part(d, *rows, held, columns, limits, control, start=best, bound=relaxed.bound)
+    answer = _solve_part(d, *rows, held, columns, limits, control, start=best, bound=bound)
     candidates = [best] if answer.x is None else [best, answer.x]
     best = min(candidates, key=lambda x: _value(d, x))
     value = _value(d, best)
-    bound = min(max(answer.bound, relaxed.bound), value)
+    bound = min(max(answer.bound, bound), value)
     good = value - bound <= limits.gap * max(abs(value), 1.0) + 1e-9
     return ExactAnswer("optimal" if good else control.stop_status or "time_limit", best, bound)
 

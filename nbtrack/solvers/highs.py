@@ -43,13 +43,15 @@ class HighsAnswer:
         The best feasible point, if there is one.
     bound : float
         Proven lower bound of the objective.
-    reduced_cost : ndarray of float, shape (columns,), or None
-        Of a linear program: what the bound grows by if a column is moved off its limit.
+    dual, reduced_cost : ndarray of float, or None
+        Of a linear program: the multipliers of the rows that prove the bound, and what the bound grows by if a column
+        is moved off its limit.
     """
 
     status: str
     x: NDArray[np.float64] | None
     bound: float
+    dual: NDArray[np.float64] | None = None
     reduced_cost: NDArray[np.float64] | None = None
 
 
@@ -135,8 +137,8 @@ class HighsProgram:
         if status == "infeasible":
             return HighsAnswer(status, None, inf)
         solution = self._highs.getSolution()
-        bound, reduced_cost = self._dual_bound(np.array(solution.row_dual))
-        return HighsAnswer(status, np.array(solution.col_value), bound, reduced_cost)
+        bound, dual, reduced_cost = self._dual_bound(np.array(solution.row_dual))
+        return HighsAnswer(status, np.array(solution.col_value), bound, dual, reduced_cost)
 
     def solve_integer(
         self, gap: float, known_bound: float = -inf, start: NDArray[np.float64] | None = None
@@ -222,16 +224,17 @@ class HighsProgram:
             return "stopped"
         raise SolveError(f"HiGHS ended with the status {highs.modelStatusToString(status)!r} and without an answer.")
 
-    def _dual_bound(self, row_dual: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def _dual_bound(self, row_dual: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
         """Weak duality: any multipliers of the rows, with the sign of their limits, give a valid bound."""
-        bound, reduced, first = self._constant, self._cost.copy(), 0
+        bound, reduced, dual = self._constant, self._cost.copy(), []
+        first = 0
         for matrix, lower, upper in self._rows:
-            y = row_dual[first : first + matrix.shape[0]]
-            if len(y) < matrix.shape[0]:
-                y = np.zeros(matrix.shape[0])
-            first += matrix.shape[0]
+            n = matrix.shape[0]
+            y = row_dual[first : first + n] if len(row_dual) >= first + n else np.zeros(n)
+            first += n
             y = np.where((y > 0) & np.isneginf(lower) | (y < 0) & np.isposinf(upper), 0.0, y)
             bound += float(np.where(y > 0, np.maximum(lower, -1e30), np.minimum(upper, 1e30)) @ y)
             reduced -= matrix.T @ y
+            dual.append(y)
         at = np.where(reduced > 0, self._column_lower, self._column_upper)
-        return bound + float(reduced @ at), reduced
+        return bound + float(reduced @ at), np.concatenate(dual), reduced
