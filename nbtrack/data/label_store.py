@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from nbtrack.data.movie import Movie
+from nbtrack.data.storage import axistags, require_space
 from nbtrack.errors import InputError
 
 DATASET = "exported_data"
@@ -166,7 +167,7 @@ class LabelStore:
                 compression="gzip",
                 compression_opts=1,
             )
-            self._frames.attrs["axistags"] = _axistags(self._scale)
+            self._frames.attrs["axistags"] = axistags("tzyx" if len(frame_shape) == 3 else "tyx", self._scale)
             self._frames.attrs["made_by"] = json.dumps(dict(made_by or {}))
         else:
             self._frames = []
@@ -178,11 +179,24 @@ class LabelStore:
         ----------
         labels : ndarray of uint32, shape frame_shape
             The label frame.
+
+        Raises
+        ------
+        InputError
+            If the disk is full.
         """
         if self._file is None:
             self._frames.append(labels)
         else:
-            self._frames[self._count] = labels
+            folder = Path(self._file.filename).parent
+            try:
+                require_space(folder, labels.nbytes)
+                self._frames[self._count] = labels
+            except OSError as error:
+                raise InputError(
+                    f"The label frames cannot be written to {folder}: {error.strerror or error}. "
+                    "Make room, or give `out` on another disk."
+                ) from error
         self._count += 1
 
     def finish(self) -> Movie:
@@ -230,17 +244,6 @@ def _check_out(out: Path, overwrite: bool) -> Path:
     if not out.parent.is_dir():
         raise InputError(f"The folder of `out` is not there: {out.parent}. Make it first.")
     return out.resolve()
-
-
-def _axistags(scale: tuple[float, ...]) -> str:
-    """Describe the axes of a label movie as ilastik's files do: kind 8 is time, 2 is space; 0 is no known size."""
-    sizes = [0.0, *(0.0 if size == 1.0 else size for size in scale)]
-    keys = "tzyx" if len(scale) == 3 else "tyx"
-    tags = [
-        {"key": key, "typeFlags": 8 if key == "t" else 2, "resolution": size, "description": ""}
-        for key, size in zip(keys, sizes, strict=True)
-    ]
-    return json.dumps({"axes": tags})
 
 
 def _remove(path: Path) -> None:

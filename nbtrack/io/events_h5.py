@@ -32,9 +32,9 @@ import pandas as pd
 from nbtrack.data.columns import BARE_EVENTS, MULTI_FRAME_MOVES, SPLITS, make_table
 from nbtrack.data.events import derive_events
 from nbtrack.data.movie import Movie
+from nbtrack.data.storage import axistags, require_space
 from nbtrack.errors import InputError
-from nbtrack.io.export import PARAMS_FILE, answer_of, file_digits, output_folder, require_space, write_provenance
-from nbtrack.io.labels import axistags
+from nbtrack.io.export import PARAMS_FILE, answer_of, file_digits, output_folder, write_provenance
 
 if TYPE_CHECKING:
     from nbtrack.data.events import Events

@@ -7,10 +7,8 @@ stays.
 
 from __future__ import annotations
 
-import errno
 import json
 import math
-import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 PARAMS_FILE = "params.json"
 """Name of the file that tells how an exported folder was made."""
 _LARGE_ID = 2**24
-_SPARE = 2**23  # for what HDF5 keeps about the data
 _PACKAGES = ("nbtrack", "numpy", "scikit-image", "pyomo", "highspy")
 
 
@@ -124,25 +121,6 @@ def recolored_frames(detections: Detections, colored: pd.DataFrame, dtype: np.dt
     for i in range(detections.n_frames):
         here = slice(edges[i], edges[i + 1])
         yield _recolor(np.asarray(detections.labels[i]), object_id[here], values[here])
-
-
-def require_space(folder: Path, n_bytes: int) -> None:
-    """Stop before HDF5 meets a full disk: where it cannot flush a file, it takes the whole process down.
-
-    Parameters
-    ----------
-    folder : Path
-        Where a file is being written.
-    n_bytes : int
-        How much is going to be written next, at most.
-
-    Raises
-    ------
-    OSError
-        With the words of the operating system for a full disk, if there is less room.
-    """
-    if shutil.disk_usage(folder).free < n_bytes + _SPARE:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def file_digits(n_frames: int, least: int) -> int:

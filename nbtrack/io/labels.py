@@ -15,6 +15,7 @@ import numpy as np
 import tifffile
 
 from nbtrack.data.lineage import FALSE_LABEL
+from nbtrack.data.storage import axistags, require_space
 from nbtrack.io.atomic import atomic_path
 from nbtrack.io.export import (
     PARAMS_FILE,
@@ -24,7 +25,6 @@ from nbtrack.io.export import (
     output_folder,
     provenance,
     recolored_frames,
-    require_space,
     write_provenance,
 )
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 DATASET = "exported_data"
 """Name of the dataset in an HDF5 file."""
-_TYPE_FLAGS = {"t": 8, "z": 2, "y": 2, "x": 2, "c": 1}
 _BIG = 2**32 - 2**25
 
 
@@ -85,34 +84,6 @@ def write_labels(result: Any, path: str | Path, *, overwrite: bool = False, by: 
                 _write_hdf5(temporary, detections, colored, dtype, provenance(result))
         return [path]
     return _write_series(path, result, colored, dtype, overwrite)
-
-
-def axistags(axes: str, scale: tuple[float, ...]) -> str:
-    """Describe axes as the attribute ``axistags`` of an HDF5 dataset does.
-
-    Parameters
-    ----------
-    axes : str
-        Letters of ``tzyxc``.
-    scale : tuple of float
-        Pixel size per spatial axis, ordered ``([z,] y, x)``; 1.0 is "not known", which the attribute writes as 0.
-
-    Returns
-    -------
-    str
-        JSON.
-    """
-    sizes = dict(zip("zyx"[3 - len(scale) :], scale, strict=True))
-    tags = [
-        {
-            "key": axis,
-            "typeFlags": _TYPE_FLAGS[axis],
-            "resolution": 0 if sizes.get(axis, 1.0) == 1.0 else sizes[axis],
-            "description": "",
-        }
-        for axis in axes
-    ]
-    return json.dumps({"axes": tags})
 
 
 def tiff_page_axes(detections: Detections) -> str:

@@ -56,8 +56,8 @@ def make_cuts(description: Description) -> sp.csr_matrix:
         blocks.append(sp.coo_matrix((value, (row, column)), shape=(len(rows), c.size)))
     child = np.flatnonzero(c.child >= 0)
     each, ones = np.arange(len(child)), np.ones(len(child))
-    entries = (np.r_[ones, -ones], (np.r_[each, each], np.r_[c.child[child], c.divides[p.source[child]]]))
-    blocks.append(sp.coo_matrix(entries, shape=(len(child), c.size)))
+    column = np.r_[c.child[child], c.divides[p.source[child]]]
+    blocks.append(sp.coo_matrix((np.r_[ones, -ones], (np.r_[each, each], column)), shape=(len(child), c.size)))
     return sp.vstack(blocks).tocsr()
 
 

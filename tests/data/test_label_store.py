@@ -44,3 +44,14 @@ def test_a_file_that_is_gone_is_named(tmp_path):
     (tmp_path / "labels.h5").unlink()
     with pytest.raises(InputError, match=r"The label file `.*` cannot be read: .* Segment the movie again"):
         movie[0]
+
+
+def test_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = type("usage", (), {"free": 0})
+    monkeypatch.setattr("shutil.disk_usage", lambda _: full)
+    with (
+        pytest.raises(InputError, match=r"cannot be written to .*No space left on device\. Make room"),
+        LabelStore(1, (4, 4), scale=(1, 1), out=tmp_path / "labels.h5") as store,
+    ):
+        store.append(np.zeros((4, 4), np.uint32))
+    assert not list(tmp_path.iterdir())
