@@ -86,6 +86,32 @@ def read_movie(path: str, args: argparse.Namespace, prefix: str = "") -> "Movie"
     return read(path, axes=getattr(args, f"{start}axes"), dataset=getattr(args, f"{start}dataset"))
 
 
+def at_least(low: float, kind: Callable[[str], float] = float) -> Callable[[str], float]:
+    """Make a type for argparse: a number that is not too small.
+
+    Parameters
+    ----------
+    low : float
+        The smallest number allowed.
+    kind : callable, optional
+        ``float`` or ``int``.
+
+    Returns
+    -------
+    callable
+        Turns a text into the number.
+    """
+
+    def convert(text: str) -> float:
+        value = kind(text)
+        if not value >= low:
+            raise argparse.ArgumentTypeError(f"must be at least {low}: got {text}")
+        return value
+
+    convert.__name__ = getattr(kind, "__name__", "number")
+    return convert
+
+
 def add_params(parser: argparse._ActionsContainer, params: type, *, skip: Sequence[str] = ()) -> None:
     """Add an option for every field of a parameter dataclass.
 

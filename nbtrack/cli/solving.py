@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from nbtrack.cli.options import add_command
+from nbtrack.cli.options import add_command, at_least
 from nbtrack.cli.output import add_json_option, show, table
 from nbtrack.cli.progress import interruptible
 
@@ -31,9 +31,13 @@ nbtrack solve model.json --gap 0.01 --timeout 60 --json""",
     solve.add_argument("--weights", metavar="FILE", help="its weights, if they are not in MODEL")
     solve.add_argument("--case", metavar="NAME", help="which model, if MODEL holds several")
     solve.add_argument("--solver", default="auto", help='auto, or a name that "nbtrack solvers" lists (default auto)')
-    solve.add_argument("--gap", type=float, default=0.0, help="stop at this relative gap (default 0: exact)")
-    solve.add_argument("--timeout", type=float, metavar="S", help="stop after so many seconds with the best so far")
-    solve.add_argument("--threads", type=int, metavar="N", help="threads of the solver")
+    solve.add_argument(
+        "--gap", type=at_least(0), default=0.0, metavar="X", help="stop at this relative gap (default 0: exact)"
+    )
+    solve.add_argument(
+        "--timeout", type=at_least(0), metavar="S", help="stop after so many seconds with the best so far"
+    )
+    solve.add_argument("--threads", type=at_least(1, int), metavar="N", help="threads of the solver")
     solve.add_argument("--convexify", action="store_true", help="make the energies convex first, as the tracker does")
     solve.add_argument("--out", metavar="RESULT", help="write the solution to this JSON file")
     solve.add_argument("--overwrite", action="store_true", help="replace RESULT if it is there")

@@ -80,6 +80,13 @@ def test_unreadable_model_is_one_sentence(tmp_path: Path, capsys: pytest.Capture
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", [["--gap", "-1"], ["--gap", "nan"], ["--timeout", "-2"], ["--threads", "0"]])
+def test_numbers_out_of_range_are_refused(model: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["solve", str(model), *words])
+    assert "must be at least" in capsys.readouterr().err
+
+
 def test_solver_without_an_answer_exits_with_3(
     model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
