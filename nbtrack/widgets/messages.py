@@ -95,7 +95,7 @@ class Messages:
                 self.say(str(error), "refused")
             except Exception as error:
                 self.last_error = error
-                self.say(f"This is a mistake in nbtrack, nothing was changed: {error!r}.", "error",
+                self.say(f"This is a mistake in nbtrack, please report it: {error!r}.", "error",
                          details=traceback.format_exc())  # fmt: skip
                 _logger.debug("a handler raised", exc_info=True)
             return None

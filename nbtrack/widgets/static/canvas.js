@@ -45,7 +45,7 @@ class Store {
   set(values) { for (const name in values) this.model.set(name, values[name]); this.model.save_changes(); }
   step(by) {
     const t = clamp(this.get("t") + by, 0, this.get("n_frames") - 1);
-    if (t !== this.get("t")) { this.set({ t }); this.show(); }
+    if (t !== this.get("t")) this.set({ t });
   }
 
   // -------------------------------------------------------------------------- asking
@@ -148,7 +148,6 @@ class Store {
       if (!this.views.size) return;
       if (!this.ready(this.current()) && !this.failed.has(this.current())) return; // wait for a frame that is not here yet
       this.set({ t: (this.get("t") + 1) % this.get("n_frames") });
-      this.show();
     }, 1000 / this.get("fps"));
   }
   close() { clearInterval(this.player); clearTimeout(this.timer); }
@@ -197,10 +196,21 @@ class View {
     return node;
   }
 
+  // After a press on a button or a switch of the panel the keys still mean the image, not the notebook.
+  adopt() {
+    this.panel = this.root.closest(".nbt-tracker") ?? this.root.closest(".nbt-view") ?? this.root;
+    const ours = (node) => node !== this.canvas && node.matches?.("button, input[type=checkbox]");
+    this.focusing = (e) => { if (ours(e.target)) e.target.setAttribute("data-lm-suppress-shortcuts", "true"); };
+    this.typing = (e) => { if (ours(e.target) && e.key !== " " && e.key !== "Enter") this.press(e); };
+    this.panel.addEventListener("focusin", this.focusing);
+    this.panel.addEventListener("keydown", this.typing);
+  }
+
   // -------------------------------------------------------------------------- where things are
   resize() {
     const width = this.root.clientWidth, height = this.root.clientHeight, ratio = window.devicePixelRatio || 1;
     if (!width || !height) return;
+    if (!this.panel) this.adopt();
     const fitted = !this.zoomed;
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
@@ -343,7 +353,7 @@ class View {
   // -------------------------------------------------------------------------- listening
   listen() {
     const canvas = this.canvas, store = this.store;
-    canvas.addEventListener("wheel", (e) => { // only with a modifier: a plain wheel scrolls the page
+    this.root.addEventListener("wheel", (e) => { // only with a modifier: a plain wheel scrolls the page
       if (!e.shiftKey && !e.ctrlKey && !e.metaKey) return;
       e.preventDefault();
       e.stopPropagation();
@@ -425,7 +435,7 @@ class View {
     else if (act === "zoom_in") this.zoom(1.25);
     else if (act === "zoom_out") this.zoom(0.8);
     else if (act === "fit") this.fit();
-    else if (act === "play") { this.store.set({ playing: !this.store.get("playing") }); this.store.play(); }
+    else if (act === "play") this.store.set({ playing: !this.store.get("playing") });
     else if (listed && this.t !== undefined) {
       const at = this.at?.inside ? this.at : { y: -1, x: -1, object_id: 0 };
       this.store.model.send({ type: "key", key: name, t: this.t, z: this.z, y: at.y, x: at.x, object_id: at.object_id });
@@ -435,6 +445,8 @@ class View {
     this.sizes.disconnect();
     clearTimeout(this.waiting);
     this.store.views.delete(this);
+    this.panel?.removeEventListener("focusin", this.focusing);
+    this.panel?.removeEventListener("keydown", this.typing);
     this.root.remove();
   }
 }
