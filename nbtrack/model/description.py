@@ -8,7 +8,8 @@ The law, in rows (SPEC of conservation tracking; the name of a family is its nam
 * ``conserve_in``: ``sum of flow in + appears = count``; named divisions count one for each child;
 * ``conserve_out``: ``sum of flow out + vanishes = count + divides``; a named division takes one from its parent;
 * ``divide_single``: ``divides <= count[1] - count[2]``, only a single object divides;
-* ``divide_or_vanish``: ``divides + vanishes[1] <= 1``;
+* ``divide_or_vanish``: ``divides + vanishes[1] <= 1``; where children are separate, named divisions of the same parent
+  count on the left;
 * ``divide_into_two``: ``divides + flow[a, 2] <= 1``, the children are two different objects;
 * ``appear_whole``, ``vanish_whole``: ``appears[1] + flow[a, 1] <= 1``, a merger appears and vanishes as a whole;
 * ``exclude``: of competing detections at most one is used;
@@ -322,6 +323,9 @@ def _families(p: Problem, c: Columns) -> list[Rows]:
     end = _Family("divide_or_vanish", dividing, -inf, 1).add(each, c.divides[dividing], 1)
     families += [single, end.add(each, c.vanishes.column(dividing, 1), 1)]
     if p.separate_children:
+        # a named division takes one of the two units that leave, so that only one child of its own would be left
+        row = np.searchsorted(dividing, p.external_parent)
+        end.add(row, np.where(np.isin(p.external_parent, dividing), c.named, -1), 1)
         double = links[(c.divides[p.source] >= 0) & (p.link_capacity > 1)]
         each = np.arange(len(double))
         pair = _Family("divide_into_two", double, -inf, 1).add(each, c.divides[p.source[double]], 1)
