@@ -32,9 +32,9 @@ def evaluate(result_dir: str | Path, truth_dir: str | Path) -> Scores:
     Parameters
     ----------
     result_dir : str or Path
-        Folder with ``mask*.tif`` and ``res_track.txt``.
+        Folder with ``mask*.tif`` and ``res_track.txt``, or the output folder of ``nbtrack track`` that has it inside.
     truth_dir : str or Path
-        Folder with ``man_track*.tif`` and ``man_track.txt``, or one that has it as ``TRA``.
+        Folder with ``man_track*.tif`` and ``man_track.txt``, or one that has it as ``TRA`` or ``GT/TRA``.
 
     Returns
     -------

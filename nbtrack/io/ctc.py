@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from nbtrack.data.movie import Index
 
 TRACK_FILE = "res_track.txt"
+INNER_FOLDERS = ("TRA", "GT/TRA", "ctc")
+"""Where the files may lie inside a folder that is given: a truth, its parent, the output of ``nbtrack track``."""
 _LARGEST = 2**16 - 1
 _COLUMNS = ("label", "first", "last", "parent")
 _log = logging.getLogger(__name__)
@@ -134,8 +136,8 @@ def read_ctc(path: str | Path) -> tuple[Movie, Lineage]:
     Parameters
     ----------
     path : str or Path
-        Folder of ``mask*.tif`` with ``res_track.txt``, or of ``man_track*.tif`` with ``man_track.txt``; or a folder
-        ``..._GT`` or ``GT`` that has the latter in ``TRA``.
+        Folder of ``mask*.tif`` with ``res_track.txt``, or of ``man_track*.tif`` with ``man_track.txt``; or one that has
+        such a folder inside, at one of `INNER_FOLDERS`.
 
     Returns
     -------
@@ -187,7 +189,7 @@ def ctc_files(path: str | Path) -> tuple[Path, list[Path], Path]:
         If there are no such files or a frame is missing.
     """
     path = Path(path)
-    for folder in (path, path / "TRA"):
+    for folder in (path, *(path / inner for inner in INNER_FOLDERS)):
         for prefix, name in (("mask", TRACK_FILE), ("man_track", "man_track.txt")):
             numbered = {
                 int(found[1]): file

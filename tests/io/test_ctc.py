@@ -110,11 +110,16 @@ def test_truth_folders_are_found(tmp_path):
     tra = tmp_path / "GT"
     tra.mkdir()
     write_folder(tra / "TRA", [[[1, 65535]], [[1, 65535]]], ["1 0 1 0", "65535 0 1 0"], "man_track", "man_track.txt")
-    for path in (tra, tra / "TRA"):
+    for path in (tmp_path, tra, tra / "TRA"):
         labels, lineage = read_ctc(path)
         assert labels.shape == (2, 1, 2)
         assert lineage.track_ids == [1, 65536]  # 65535 is no track id
         assert lineage.object_at(65536, 1) == 65535
+
+
+def test_output_of_the_command_line_is_found(tmp_path):
+    write_folder(tmp_path / "ctc", [[[1]], [[1]]], ["1 0 1 0"])
+    assert read_ctc(tmp_path)[1].track_ids == [1]
 
 
 def test_three_children_are_told(tmp_path, caplog):
