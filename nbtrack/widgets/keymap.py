@@ -57,12 +57,13 @@ KEYS = (
 
 MOUSE = (
     ("Click", "give to the active track"),
+    ("Shift + click", "make its track active"),
     ("Right click", "tell its tracks"),
     ("Shift + wheel", "go through time"),
     ("Ctrl + wheel", "zoom"),
     ("Drag", "move the zoomed image"),
 )
-"""What the mouse does, for the help table; the first two are for the manual tracker."""
+"""What the mouse does, for the help table; the first three are for the manual tracker."""
 
 _NAMES = {" ": "Space", "ArrowRight": "→", "ArrowLeft": "←"}
 
@@ -116,7 +117,7 @@ def help_table(*, tracker: bool = True) -> str:
     -------
     str
     """
-    lines: list[tuple[str, str]] = [(escape(text), help) for text, help in (MOUSE if tracker else MOUSE[2:])]
+    lines: list[tuple[str, str]] = [(escape(text), help) for text, help in (MOUSE if tracker else MOUSE[3:])]
     shown = [key for key in KEYS if tracker or key.where != "track"]
     for help, keys in groupby(shown, key=lambda key: key.together or key.help):
         lines.append((" ".join(f"<kbd>{escape(_shown(key.keys[0]))}</kbd>" for key in keys), help))

@@ -128,6 +128,8 @@ class ManualTracker:
             return
         if event.button == 2:
             self._tell_tracks(event)
+        elif "shift" in event.modifiers:
+            self._take_up(event)
         elif self._marking:
             self._set_marking(False)
             self._mark(event.t, event.object_id)
@@ -147,6 +149,15 @@ class ManualTracker:
         elif action in self._actions:
             self._actions[action]()
 
+    def _take_up(self, event: PointerEvent) -> None:
+        """Make the track of an object the active one; of a merger the next of its tracks."""
+        tracks = self.session.lineage.tracks_at(event.t, event.object_id)
+        if not tracks:
+            raise EditError(f"Object {event.object_id} in frame {event.t} has no track that could be made active.")
+        active = self.session.active_track
+        following = tracks[(tracks.index(active) + 1) % len(tracks)] if active in tracks else tracks[0]
+        self._activate(self.session.select_track(following))
+
     def _tell_tracks(self, event: PointerEvent) -> None:
         tracks = self.session.lineage.tracks_at(event.t, event.object_id)
         if self.session.lineage.is_false(event.t, event.object_id):
@@ -161,7 +172,9 @@ class ManualTracker:
         self._say(f"Track {track_id} is started. Click its first object.")
 
     def _step_track(self, step: int) -> None:
-        track_id = self.session.step_track(step)
+        self._activate(self.session.step_track(step))
+
+    def _activate(self, track_id: int) -> None:
         self._show_track()
         objects = self.session.lineage.objects_of(track_id)
         seen = f"frames {min(objects)} to {max(objects)}" if objects else "no object yet"

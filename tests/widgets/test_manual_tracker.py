@@ -129,6 +129,19 @@ def test_false_detection_by_the_next_click(tracker, press, click) -> None:
     assert tracker.last_error is None
 
 
+def test_shift_click_takes_up_a_track(tracker, click) -> None:
+    canvas, session = tracker.viewer.canvas, tracker.session
+    session.assign(0, 1, track_id=3)
+    session.assign(0, 1, track_id=7)
+    for track_id in (3, 7, 3):
+        click(canvas, 1, modifiers=["shift"])
+        assert session.active_track == canvas.widget.active_track == track_id
+    assert said(tracker) == "Track 3 is active (frames 0 to 0)."
+    click(canvas, 2, modifiers=["shift"])
+    assert said(tracker) == "Object 2 in frame 0 has no track that could be made active."
+    assert session.lineage.tracks_at(0, 2) == ()
+
+
 def test_right_click_tells_the_tracks(tracker, click) -> None:
     canvas, session = tracker.viewer.canvas, tracker.session
     click(canvas, 1, button=2)

@@ -415,7 +415,7 @@ class View {
     this.found = 0;
     const modifiers = ["shift", "ctrl", "alt", "meta"].filter((name) => e[name + "Key"]);
     const color = this.store.get("pick_color"), colors = this.store.colors.get(this.t), q = 4 * (at.label - 1);
-    if (button === 0 && at.object_id && color.length && colors && !colors.rgba[q + 3]) { // shown at once; the kernel confirms or takes it back
+    if (button === 0 && !modifiers.length && at.object_id && color.length && colors && !colors.rgba[q + 3]) { // shown at once; the kernel confirms or takes it back
       colors.rgba.set([...color, 255], q);
       this.draw();
     }
