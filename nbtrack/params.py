@@ -4,6 +4,7 @@ Sliders, command line options, the tables of the manual, project files and the p
 fields of these dataclasses; nobody repeats a default or a help text elsewhere.
 """
 
+import inspect
 import math
 from dataclasses import Field, dataclass, field, fields
 from functools import wraps
@@ -109,6 +110,25 @@ def _check_numbers(item: "Field[Any]", value: Any) -> None:
             raise InputError(f"`{item.name}` is out of range: got {value!r}, allowed is {allowed}.")
 
 
+def _documented(cls: type[Any]) -> type[Any]:
+    """Put a section on every parameter into the docstring of a class whose fields were declared with `param`."""
+    lines = ["Parameters", "----------"]
+    for item in fields(cls):
+        meta = item.metadata
+        kind = "{" + ", ".join(map(repr, meta["choices"])) + "}" if meta["choices"] else str(item.type)
+        unit = f" [{meta['unit']}]" if meta["unit"] else ""
+        presets = "".join(f"; {preset}: {value!r}" for preset, value in meta["presets"].items())
+        lines += [f"{item.name} : {_TYPE_NAMES.get(kind, kind)}, default {item.default!r}{presets}"]
+        lines += [f"    {meta['label']}{unit}. {meta['help']}"]
+    head, raises, rest = inspect.cleandoc(cls.__doc__ or "").partition("Raises\n------")
+    cls.__doc__ = head + "\n".join(lines) + "\n\n" + raises + rest
+    return cls
+
+
+_TYPE_NAMES = {str(kind): kind.__name__ for kind in (bool, int, float, str)}
+
+
+@_documented
 @dataclass(frozen=True, kw_only=True)
 class SegmentationParams:
     """How a prediction map or a binary movie becomes objects.
@@ -177,6 +197,7 @@ def _with_preset_defaults(cls: type["TrackingParams"]) -> type["TrackingParams"]
     return cls
 
 
+@_documented
 @_with_preset_defaults
 @dataclass(frozen=True, kw_only=True)
 class TrackingParams:

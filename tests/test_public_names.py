@@ -2,7 +2,6 @@
 
 import inspect
 import re
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ NAMES = [name for name in nbtrack.__all__ if name != "__version__"]
 
 
 def find_gaps(thing: Any) -> list[str]:
-    """List what the docstring of a function or class lacks; parameters declared with `param` carry their own help."""
+    """List what the docstring of a function or class lacks."""
     text = inspect.getdoc(thing) or ""
     gaps = []
     if not re.match(r"[A-Z`].*[.:]$", text.split("\n")[0]):
@@ -23,8 +22,6 @@ def find_gaps(thing: Any) -> list[str]:
     signature = inspect.signature(thing)
     parameters = [name for name in signature.parameters if name not in ("self", "cls", "args", "kwargs")]
     section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[\w ]*\n-+\n|\Z)", text, re.M | re.S)
-    if is_dataclass(thing) and all(item.metadata.get("help") for item in fields(thing)):
-        return gaps
     if parameters and not section:
         gaps.append('there is no section "Parameters"')
     elif section:
