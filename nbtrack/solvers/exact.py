@@ -6,7 +6,8 @@
 3. Solve regions around the fractional columns as small integer programs, once priced (a bound), once with the rest
    held (an answer); let them grow until the two agree (`nbtrack.solvers.regions`).
 4. If a gap is left: columns whose reduced cost exceeds the gap between the two bounds keep their value in every better
-   answer. Fix them and solve the integer program that is left; its bound and the upper bound certify the answer.
+   answer. Fix them and solve the integer program that is left, with CPLEX where it is licensed; its bound and the upper
+   bound certify the answer.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import scipy.sparse as sp
 from nbtrack.errors import SolveError
 from nbtrack.model.cuts import make_cuts, violated
 from nbtrack.solvers.control import Control
+from nbtrack.solvers.cplex_program import has_full_cplex, solve_with_cplex
 from nbtrack.solvers.greedy import link_greedily
 from nbtrack.solvers.highs import HighsAnswer, HighsProgram
 from nbtrack.solvers.regions import Relaxation, close_by_regions
@@ -278,7 +280,7 @@ def _solve_part(
     if np.any(taken[others] > upper[others] + INTEGRAL) or np.any(taken[others] < lower[others] - INTEGRAL):
         return HighsAnswer("infeasible", None, inf)
     constant = d.constant + float(d.cost @ held)
-    program = HighsProgram(
+    program = (
         d.cost[columns],
         constant,
         by_column[touched],
@@ -286,12 +288,14 @@ def _solve_part(
         upper[touched] - taken[touched],
         limits.lower[columns],
         limits.upper[columns],
-        control,
-        limits.threads,
     )
-    known = max(abs(_value(d, start)), 1.0) if start is not None else max(abs(constant), 1.0)
-    fits = start is not None and np.array_equal(np.delete(start, columns), np.delete(x, columns))
-    answer = program.solve_integer(limits.gap * known, bound, start[columns] if fits and start is not None else None)
+    gap = limits.gap * max(abs(constant if start is None else _value(d, start)), 1.0)
+    if has_full_cplex():
+        answer = solve_with_cplex(*program, gap, control, limits.threads)
+    else:
+        fits = start is not None and np.array_equal(np.delete(start, columns), np.delete(x, columns))
+        first = start[columns] if start is not None and fits else None
+        answer = HighsProgram(*program, control, limits.threads).solve_integer(gap, bound, first)
     if answer.x is None:
         return answer
     held[columns] = np.round(answer.x)

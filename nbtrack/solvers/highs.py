@@ -5,7 +5,6 @@ The gap asked for is always passed on, since HiGHS's own default stops at 1e-4.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import highspy
 import numpy as np
 
 from nbtrack.errors import SolveError
+from nbtrack.solvers.threads import run_in_thread
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -182,7 +182,7 @@ class HighsProgram:
             raise SolveError(f"HiGHS does not take {value!r} for its option `{name}`.")
 
     def _run(self, phase: str, known_bound: float) -> str:
-        """Run in a thread, so that the time, the cancel button and Ctrl-C are heard while it works."""
+        """Run until it ends, time is up or the cancel button is pressed."""
         control, highs = self._control, self._highs
         if control.stop_status is not None:
             return "stopped"
@@ -196,25 +196,7 @@ class HighsProgram:
 
         if control.progress is not None and known_bound < inf:
             highs.cbMipLogging.subscribe(log)
-        failure: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                highs.run()
-            except BaseException as error:  # noqa: BLE001  # handed to the caller's thread
-                failure.append(error)
-
-        thread = threading.Thread(target=work, name="nbtrack-highs", daemon=True)
-        thread.start()
-        while thread.is_alive():
-            try:
-                thread.join(0.05)
-            except KeyboardInterrupt:
-                control.cancel.set()
-            if control.cancel.is_set():
-                highs.cancelSolve()
-        if failure:
-            raise failure[0]
+        run_in_thread(highs.run, control, highs.cancelSolve)
         status = highs.getModelStatus()
         if status == _OPTIMAL:
             return "optimal"
