@@ -259,7 +259,7 @@ def _solve_with_highs(description: Description, limits: Limits, control: Control
         control,
         limits.threads,
     )
-    answer = program.solve_integer(limits.gap)
+    answer = program.solve_integer(limits.gap, relative_gap=limits.gap)
     if answer.status == "infeasible":
         raise SolveError("No answer keeps to everything that is fixed.", status="infeasible")
     if answer.x is None:

@@ -138,10 +138,16 @@ class HighsProgram:
             return HighsAnswer(status, None, inf)
         solution = self._highs.getSolution()
         bound, dual, reduced_cost = self._dual_bound(np.array(solution.row_dual))
+        status = "optimal" if status == "optimal" else "stopped"
         return HighsAnswer(status, np.array(solution.col_value), bound, dual, reduced_cost)
 
     def solve_integer(
-        self, gap: float, known_bound: float = -inf, start: NDArray[np.float64] | None = None
+        self,
+        gap: float,
+        known_bound: float = -inf,
+        start: NDArray[np.float64] | None = None,
+        *,
+        relative_gap: float = 0.0,
     ) -> HighsAnswer:
         """Solve with every column an integer.
 
@@ -150,9 +156,11 @@ class HighsProgram:
         gap : float
             Absolute gap at which to stop.
         known_bound : float, optional
-            A bound that is proven already; for the progress line.
+            A bound that is proven already; for the progress line, which is left alone if this is infinite.
         start : ndarray of float, shape (columns,), optional
             A feasible point to begin with.
+        relative_gap : float, optional
+            Gap as a share of the objective; it stops at whichever gap is reached first.
 
         Returns
         -------
@@ -162,19 +170,21 @@ class HighsProgram:
         self._highs.changeColsIntegrality(
             n, np.arange(n, dtype=np.int32), np.full(n, highspy.HighsVarType.kInteger, dtype=object).tolist()
         )
-        self._set("mip_rel_gap", 0.0)
+        self._set("mip_rel_gap", relative_gap)
         self._set("mip_abs_gap", gap)
         if start is not None:
             point = highspy.HighsSolution()
             point.col_value = start.tolist()
             self._highs.setSolution(point)
         status = self._run("integer program", known_bound)
+        if status == "not started":
+            return HighsAnswer("stopped", None, -inf)
         if status == "infeasible":
             return HighsAnswer(status, None, inf)
         info = self._highs.getInfo()
         has_point = info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
         x = np.array(self._highs.getSolution().col_value) if has_point else None
-        return HighsAnswer(status, x, float(info.mip_dual_bound))
+        return HighsAnswer(status, x, float(info.mip_dual_bound) if info.valid else -inf)
 
     # ------------------------------------------------------------------ helpers
     def _set(self, name: str, value: Any) -> None:
@@ -185,7 +195,7 @@ class HighsProgram:
         """Run until it ends, time is up or the cancel button is pressed."""
         control, highs = self._control, self._highs
         if control.stop_status is not None:
-            return "stopped"
+            return "not started"
         if control.timeout is not None:
             self._set("time_limit", highs.getRunTime() + control.remaining)
         highs.HandleUserInterrupt = True
@@ -195,6 +205,8 @@ class HighsProgram:
             control.report(phase, out.mip_primal_bound, max(out.mip_dual_bound, known_bound))
 
         if control.progress is not None and known_bound < inf:
+            self._set("log_to_console", False)
+            self._set("output_flag", True)  # HiGHS calls back only where it would write to its log
             highs.cbMipLogging.subscribe(log)
         run_in_thread(highs.run, control, highs.cancelSolve)
         status = highs.getModelStatus()

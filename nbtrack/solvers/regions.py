@@ -243,5 +243,5 @@ def _solve(
         return None, np.inf if relaxed.status == "infeasible" else relaxed.bound
     if np.all(np.abs(relaxed.x - np.round(relaxed.x)) <= 1e-6):
         return np.round(relaxed.x), relaxed.bound
-    answer = program.solve_integer(1e-9)
+    answer = program.solve_integer(1e-9, np.inf)  # figures of a region alone are nothing for the progress line
     return (None if answer.x is None else np.round(answer.x)), max(answer.bound, relaxed.bound)
