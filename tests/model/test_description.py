@@ -72,7 +72,9 @@ def test_rows_allow_what_the_law_allows_and_nothing_else(name: str) -> None:
     d = describe(p)
     by_rows = {states(d.solution_of(x)) for x in points(p)}
     by_law = set()
-    for flow, external in product(product(*(range(k + 1) for k in p.link_capacity)), product([0, 1], repeat=p.n_external)):
+    for flow, external in product(
+        product(*(range(k + 1) for k in p.link_capacity)), product([0, 1], repeat=p.n_external)
+    ):
         around = [states_around(p, i, np.array(flow), np.array(external, int)) for i in range(p.n_detections)]
         for chosen in product(*around):
             count, appears, vanishes, divides = zip(*chosen, strict=True)

@@ -13,7 +13,10 @@ from nbtrack.solvers.solve import solve_problem
 OWN = Path(__file__).parents[1] / "io" / "files" / "models"
 SOLVERS = [
     "auto",
-    *(pytest.param(name, marks=pytest.mark.solver(name)) for name in ("highs", "glpk", "cplex", "cbc", "scip", "gurobi")),
+    *(
+        pytest.param(name, marks=pytest.mark.solver(name))
+        for name in ("highs", "glpk", "cplex", "cbc", "scip", "gurobi")
+    ),
 ]
 USUAL = (10, 10, 10, 500, 500)
 MITOCHECK = "mitocheck__mitocheckStructuredLearningTrackingHytraWithDivisions__LearningHypothesesGraph"
@@ -122,7 +125,9 @@ def test_answer_is_the_ground_truth_of_its_authors(real_data: Path) -> None:
     text = (real_data / "ilastik_fixtures" / "solver" / "constrackinggt.json").read_text()
     truth = json.loads("\n".join(line.split("//")[0] for line in text.splitlines()))
     counts, links, dividing = named(model, solve_problem(model.problem).solution)
-    assert {i: k for i, k in counts.items() if k} == {r["id"]: r["value"] for r in truth["detectionResults"] if r["value"]}
+    assert {i: k for i, k in counts.items() if k} == {
+        r["id"]: r["value"] for r in truth["detectionResults"] if r["value"]
+    }
     assert links == {(r["src"], r["dest"]) for r in truth["linkingResults"] if r["value"]}
     assert dividing == {r["id"] for r in truth["divisionResults"] or [] if r["value"]}
 
