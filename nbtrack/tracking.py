@@ -20,12 +20,14 @@ from nbtrack.solvers.solve import solve_problem
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from nbtrack.data.detections import Detections
     from nbtrack.data.graph import HypothesisGraph
     from nbtrack.data.movie import Movie
+    from nbtrack.data.problem import Problem
     from nbtrack.solvers.control import Progress
+    from nbtrack.solvers.pinned import PinnedState
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +83,7 @@ def track(
     control = Control(timeout=params.timeout, progress=progress)
     if cancel is not None:
         control.cancel, control.cancellable = cancel, True
-    problem = compute_energies(graph, params)
+    problem = _let_pinned_divide(compute_energies(graph, params), states)
     outcome = solve_problem(
         problem,
         solver=params.solver,
@@ -90,7 +92,8 @@ def track(
         pins=states,
         control=control,
     )
-    raw = energy_of(compute_energies(graph, params, convex=False), outcome.solution)
+    raw_problem = _let_pinned_divide(compute_energies(graph, params, convex=False), states)
+    raw = energy_of(raw_problem, outcome.solution)
     report = replace(outcome.report, raw_objective=raw)
     _log.info("%s", report)
     decoded = decode(graph, problem, outcome.solution)
@@ -124,6 +127,13 @@ def check_movie(movie: Movie, detections: Detections) -> None:
             f"The raw movie and the objects must have frames of one shape: got {tuple(movie.frame_shape)} and "
             f"{tuple(detections.frame_shape)}. Check the order of the axes in `axes`."
         )
+
+
+def _let_pinned_divide(problem: Problem, states: Sequence[PinnedState]) -> Problem:
+    """Give a division variable to every detection whose division is pinned, whatever the parameters say."""
+    divides = problem.divides.copy()
+    divides[[state.index for state in states if state.kind == "division" and state.low]] = True
+    return replace(problem, divides=divides)
 
 
 def _check_graph(graph: HypothesisGraph, detections: Detections) -> None:
