@@ -29,7 +29,7 @@ def test_pinned_optimum_is_that_of_trying_all_states(seed: int) -> None:
     pins = random_pins(problem, seed)
     best = best_energy(problem, pins)
     if isinf(best):
-        with pytest.raises(SolveError, match="contradict|Cannot hold"):
+        with pytest.raises(SolveError, match=r"contradict|Cannot hold"):
             solve_problem(problem, pins=pins)
         return
     outcome = solve_problem(problem, pins=pins)

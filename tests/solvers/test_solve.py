@@ -219,7 +219,7 @@ def test_no_time_even_for_the_pins(monkeypatch: pytest.MonkeyPatch) -> None:
     pins = [PinnedState("count", i, int(not k), int(not k), f"count {i}") for i, k in enumerate(kept)][:1]
     monkeypatch.setattr(exact, "GRACE", 0.0)
     monkeypatch.setattr(exact, "link_greedily", lambda _: solve_problem(problem).solution)
-    with pytest.raises(SolveError, match="was found in time. Give a longer `timeout`"):
+    with pytest.raises(SolveError, match=r"was found in time. Give a longer `timeout`"):
         exact.first_answer(describe(problem), exact.Limits(*solve.limits_of(describe(problem), pins), 0.0, None))
 
 
@@ -252,7 +252,7 @@ def test_a_timeout_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_unknown_solver_lists_the_known_ones() -> None:
-    with pytest.raises(InputError, match="`solver` must be one of auto, highs, cplex, glpk, .*: got 'lpsolve'"):
+    with pytest.raises(InputError, match=r"`solver` must be one of auto, highs, cplex, glpk, .*: got 'lpsolve'"):
         solve_problem(tiny_problem(1), solver="lpsolve")
 
 
@@ -306,5 +306,5 @@ def test_no_answer_leaves_that_breaks_the_law(monkeypatch: pytest.MonkeyPatch) -
         return exact.ExactAnswer("optimal", np.eye(1, description.columns.size)[0], -np.inf)
 
     monkeypatch.setattr(solve, "solve_exactly", lie)
-    with pytest.raises(SolveError, match="breaks the rows of the model. Try another solver"):
+    with pytest.raises(SolveError, match=r"breaks the rows of the model. Try another solver"):
         solve_problem(tiny_problem(4))
