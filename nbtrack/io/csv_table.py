@@ -98,7 +98,8 @@ def object_table(lineage: Lineage, detections: Detections) -> pd.DataFrame:
             "mergerLabelId": np.where(shared, rows["object_id"], 0),
         }
     )
-    features = detections.table.rename(columns=_feature_names(detections))
+    names = _feature_names(detections)
+    features = detections.table[list(names)].rename(columns=names)
     return table.merge(features, how="left", on=["frame", "labelimageId"])
 
 
@@ -151,13 +152,15 @@ def _lineage_of(table: pd.DataFrame) -> Lineage:
 
 
 def _feature_names(detections: Detections) -> dict[str, str]:
-    """Name the columns of the detection table as the reference does: axis 0 is x."""
+    """Name the columns of the detection table as the reference does, in the order of the table: axis 0 is x."""
     ndim = detections.ndim
     boxes = bbox_columns(ndim)
     names = {"t": "frame", "object_id": "labelimageId", "size": "Size_in_pixels"}
-    for i, center in enumerate(reversed(position_columns(ndim))):
-        names[center] = f"Center_of_the_object_{i}"
-        names[boxes[ndim - 1 - i]] = f"Bounding_Box_Minimum_{i}"
-        names[boxes[2 * ndim - 1 - i]] = f"Bounding_Box_Maximum_{i}"
+    for columns, name in (
+        (position_columns(ndim), "Center_of_the_object"),
+        (boxes[:ndim], "Bounding_Box_Minimum"),
+        (boxes[ndim:], "Bounding_Box_Maximum"),
+    ):
+        names |= {column: f"{name}_{i}" for i, column in enumerate(reversed(columns))}
     fixed = detection_columns(ndim)
     return names | {name: name.replace(" ", "_") for name in detections.table.columns if name not in fixed}
