@@ -59,9 +59,12 @@ def link_greedily(problem: Problem) -> Solution:
     divides = np.zeros(n, bool)
     allowed = has_division_variable(p) & used & (following >= 0)
     gain = _step(p.division)
+    narrow = {frozenset(pair) for pair in p.narrow_links.tolist()}
     for link in order[possible[order]].tolist():
         i, j = p.source[link], p.target[link]
         if not (allowed[i] and used[j]) or divides[i] or preceding[j] >= 0 or flow[link] or not flow[following[i]]:
+            continue
+        if frozenset((link, int(following[i]))) in narrow:
             continue
         cost = gain[i] + link_cost[link] - start[j]
         if p.division_link is not None:
