@@ -14,7 +14,7 @@ from nbtrack.errors import InputError
         (Pin("count", 3, 7, 1), "object 7 in frame 3 holds 1 object"),
         (Pin("count", 3, 7, 2), "object 7 in frame 3 holds 2 objects"),
         (Pin("link", 3, 7, target_id=8), "the link from object 7 in frame 3 to object 8 in frame 4 is used"),
-        (Pin("link", 3, 7, 0, target_id=8, target_t=6), "the link from object 7 in frame 3 to object 8 in frame 6 is not used"),
+        (Pin("link", 3, 7, 0, target_id=8, target_t=6), "from object 7 in frame 3 to object 8 in frame 6 is not used"),
         (Pin("link", 3, 7, 2, target_id=8), "to object 8 in frame 4 is used by 2 objects"),
         (Pin("division", 3, 7), "object 7 in frame 3 divides"),
         (Pin("appearance", 3, 7, False), "object 7 in frame 3 does not start a track"),
