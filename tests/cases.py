@@ -6,10 +6,14 @@ of the function that makes it. Every function of this module that has no leading
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 import nbtrack as nbt
+from nbtrack.data.columns import detection_columns
+from nbtrack.data.detections import Detections
 from nbtrack.data.lineage import Lineage
 
 Object = tuple[int, int]
@@ -41,14 +45,40 @@ class Case:
     params: dict[str, object] = field(default_factory=dict)
 
     @property
-    def detections(self) -> "nbt.Detections":
+    def detections(self) -> Detections:
         """The objects, measured."""
         return detect(self.labels)
 
 
-def detect(labels: np.ndarray) -> "nbt.Detections":
+def detect(labels: np.ndarray) -> Detections:
     """Measure the objects of label frames, shape (t, [z,] y, x)."""
     return nbt.detect(nbt.Movie.from_array(labels, axes="tzyx" if labels.ndim == 4 else "tyx"))
+
+
+def detections_at(
+    points: list[list[tuple[float, ...]]],
+    *,
+    shape: tuple[int, ...] = (100, 100),
+    size: int = 25,
+    half: float = 2.5,
+    scale: tuple[float, ...] = (),
+    **columns: Any,
+) -> Detections:
+    """Detections at given centres, frame by frame; no labels are drawn."""
+    rows = []
+    axes = "zyx"[-len(shape) :]
+    for t, frame in enumerate(points):
+        for k, point in enumerate(frame, start=1):
+            row: dict[str, float] = {"t": t, "object_id": k, "size": size}
+            for axis, at in zip(axes, point, strict=True):
+                row |= {axis: at, f"bbox_{axis}_min": round(at - half), f"bbox_{axis}_max": round(at + half)}
+            rows.append(row)
+    dtypes = detection_columns(len(shape))
+    table = pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
+    for name, values in columns.items():
+        table[name] = values
+    labels = np.zeros((len(points), *[1] * len(shape)), np.uint32)
+    return Detections(labels, table, shape, scale)
 
 
 def tracks_of(lineage: Lineage) -> set[tuple[Object, ...]]:
