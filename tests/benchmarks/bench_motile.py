@@ -221,22 +221,25 @@ def measure(program: str, python: Path, graph: Path, gap: float, limit: float) -
     return Run(seconds, cpu, usage.ru_maxrss / 1024, status, energy, bound, load)
 
 
-def make_environment() -> Path:
-    """Make the environment of motile, once; give its Python."""
+def make_environment() -> Path | None:
+    """Make the environment of motile, once; give its Python, or None if motile cannot be installed here."""
     python = ENVIRONMENT / "bin" / "python"
     ready = ENVIRONMENT / "ready"
     if not ready.exists():
-        subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-        subprocess.run([python, "-m", "pip", "--quiet", "install", *PACKAGES], check=True)
+        install = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", *PACKAGES]
+        for command in ([sys.executable, "-m", "venv", ENVIRONMENT], install):
+            if subprocess.run(command).returncode:
+                print("motile could not be installed: nbtrack is measured alone.")
+                return None
         ready.touch()
     return python
 
 
-def compare(python: Path | None, size: str, regime: str, limit: float, folder: Path) -> None:
+def compare(python: Path | None, size: str, regime: str, seed: int, limit: float, folder: Path) -> None:
     """Measure one graph with both programs, nbtrack before and after motile, and print the row."""
     from graphs import make_graph, save_graph
 
-    problem, t = make_graph(*SIZES[size], regime)
+    problem, t = make_graph(*SIZES[size], regime, seed)
     graph = folder / "graph.npz"
     save_graph(graph, problem, t)
     ours = [measure("nbtrack", Path(sys.executable), graph, GAP, limit)]
@@ -269,6 +272,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES), help="numbers of detections")
     parser.add_argument("--regimes", nargs="+", default=["soft", "conservation"], help="weights of the energies")
+    parser.add_argument("--seed", type=int, default=0, help="of the movies")
     parser.add_argument("--limit", type=float, default=300.0, help="CPU seconds of each run of motile")
     parser.add_argument("--alone", action="store_true", help="nbtrack only")
     parser.add_argument("--child", nargs=5, help=argparse.SUPPRESS)
@@ -283,7 +287,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for size in options.sizes:
             for regime in options.regimes:
-                compare(python, size, regime, options.limit, Path(folder))
+                compare(python, size, regime, options.seed, options.limit, Path(folder))
 
 
 if __name__ == "__main__":
