@@ -105,7 +105,7 @@ def read_model(
         loaded = _load(given)
         given = loaded.get("weights") if isinstance(loaded, dict) else loaded
         if given is None:
-            raise InputError(f'`weights`: {given} has no list "weights". Give a file with one.')
+            raise InputError(f'`weights`: {weights} has no list "weights". Give a file with one.')
     model = document.get("model", document)
     if not isinstance(model, dict) or "segmentationHypotheses" not in model:
         raise InputError(f'{path} is not a tracking model: it has no "segmentationHypotheses".')
