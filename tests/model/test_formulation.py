@@ -1,4 +1,4 @@
-"""Two emitters, one model: the Pyomo model against the arrays, row by row, and against LP texts that people can read."""
+"""Two emitters, one model: the Pyomo model against the arrays, row by row, and against LP texts for people to read."""
 
 import io
 from pathlib import Path
