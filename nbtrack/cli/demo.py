@@ -81,7 +81,8 @@ def run_demo(args: argparse.Namespace) -> None:
         scores = dict(compare(result.lineage, detections, found.truth, found.labels))
     seconds = time.perf_counter() - started
     summary = {**result.summary(), "accuracy": scores, "files": files, "seconds_in_all": seconds}
-    text = [describe_result(result), f"All took {seconds:.1f} s."]
+    settings = ", ".join(f"{name} {value}" for name, value in {**given, **wanted}.items()) or "all by default"
+    text = [describe_result(result), f"All took {seconds:.1f} s. Settings: {settings}."]
     if scores:
         text += ["", "Compared with the truth of the sample (a share of 1 is perfect):", table(rounded(scores))]
     text += ["", f"Written to {out.resolve()}:", table(files)]
