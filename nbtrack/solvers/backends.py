@@ -21,7 +21,7 @@ import pyomo.environ as pyo
 
 from nbtrack.errors import InputError, SolveError, SolverUnavailable
 from nbtrack.model.formulation import build, column_variables
-from nbtrack.solvers.exact import ExactAnswer, Limits, first_answer, solve_exactly
+from nbtrack.solvers.exact import ExactAnswer, first_answer, solve_exactly
 from nbtrack.solvers.highs import HighsProgram
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from nbtrack.model.description import Description
     from nbtrack.solvers.control import Control
+    from nbtrack.solvers.limits import Limits
 
 _log = logging.getLogger(__name__)
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nbtrack.model.description import Description
+    from nbtrack.solvers.limits import Limits
 
 _log = logging.getLogger(__name__)
 
@@ -62,26 +63,6 @@ class ExactAnswer:
     status: str
     x: NDArray[np.float64]
     bound: float
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the columns may be, and how far to go.
-
-    Parameters
-    ----------
-    lower, upper : ndarray of float, shape (columns,)
-        0 and 1, but for what is pinned.
-    gap : float
-        Relative gap at which the answer is good enough.
-    threads : int or None
-        Threads of HiGHS.
-    """
-
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    gap: float
-    threads: int | None
 
 
 def solve_exactly(description: Description, limits: Limits, control: Control) -> ExactAnswer:

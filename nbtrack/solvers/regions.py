@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nbtrack.solvers.control import Control
-    from nbtrack.solvers.exact import Limits
+    from nbtrack.solvers.limits import Limits
 
 FIRST_HOPS = 3
 """Columns this many rows away from a fractional one make the first regions."""

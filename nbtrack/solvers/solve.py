@@ -12,7 +12,8 @@ from nbtrack.errors import SolveError
 from nbtrack.model.description import Description, describe
 from nbtrack.model.objective import energy_of
 from nbtrack.solvers.control import Control
-from nbtrack.solvers.exact import ExactAnswer, Limits, solve_exactly
+from nbtrack.solvers.exact import ExactAnswer, solve_exactly
+from nbtrack.solvers.limits import Limits
 from nbtrack.solvers.pinned import find_contradiction, limits_of
 
 if TYPE_CHECKING:
