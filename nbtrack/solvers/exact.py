@@ -88,7 +88,8 @@ def solve_exactly(description: Description, limits: Limits, control: Control) ->
         With status "infeasible" if no point keeps to the limits.
     """
     d = description
-    program = _program(d, d.matrix, d.lower, d.upper, limits.lower, limits.upper, control, limits.threads)
+    matrix = (d.matrix, d.lower, d.upper)
+    program = HighsProgram(d.cost, d.constant, *matrix, limits.lower, limits.upper, control, limits.threads)
     relaxed, rows = _relax(d, program, control)
     if relaxed.status == "infeasible":
         raise SolveError("No answer keeps to everything that is fixed.", status="infeasible")
@@ -284,19 +285,6 @@ def _solve_part(
 
 
 # --------------------------------------------------------------------------- helpers
-def _program(
-    d: Description,
-    matrix: sp.csr_matrix,
-    lower: NDArray[np.float64],
-    upper: NDArray[np.float64],
-    column_lower: NDArray[np.float64],
-    column_upper: NDArray[np.float64],
-    control: Control,
-    threads: int | None,
-) -> HighsProgram:
-    return HighsProgram(d.cost, d.constant, matrix, lower, upper, column_lower, column_upper, control, threads)
-
-
 def _fractional(x: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.flatnonzero(np.abs(x - np.round(x)) > INTEGRAL)
 
