@@ -1,4 +1,4 @@
-"""Random problems: tiny ones with every rule of the law switched on and off, and larger ones whose relaxation is hard."""
+"""Random problems: tiny ones with every rule of the law switched on and off, larger ones whose relaxation is hard."""
 
 import numpy as np
 

@@ -56,7 +56,7 @@ def test_direct_path_equals_one_integer_program(seed: int, alpha: float) -> None
 
 def test_regions_alone_close_the_gap(steps: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regions, "SMALL", 0)
-    problem = hard_problem(2, 3.0, frames=8, objects=40)
+    problem = hard_problem(2, 3.0)
     report = solve_problem(problem, optimality_gap=1e-6).report
     assert [step == "program" for step in steps] == [False]
     assert steps[0].x is not None
@@ -97,7 +97,7 @@ def test_tiny_problems_survive_either_way(seed: int, monkeypatch: pytest.MonkeyP
 
 
 def test_bounds_only_rise_and_stay_below_the_optimum() -> None:
-    problem = hard_problem(0, 15.0, frames=8, objects=40)
+    problem = hard_problem(0, 15.0, frames=6, objects=30)
     seen: list[Progress] = []
     optimum = solve_problem(problem, control=Control(progress=seen.append)).report.objective
     bounds = [p.bound for p in seen if p.phase == "relaxation"]
@@ -106,7 +106,7 @@ def test_bounds_only_rise_and_stay_below_the_optimum() -> None:
     assert max(p.bound for p in seen) <= optimum + 1e-6
 
 
-@pytest.mark.parametrize("checks", range(1, 12))
+@pytest.mark.parametrize("checks", [1, 2, 3, 5, 8, 13, 21])
 def test_stopped_anywhere_the_answer_is_feasible_and_the_bound_honest(
     checks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +127,7 @@ def test_stopped_anywhere_the_answer_is_feasible_and_the_bound_honest(
     assert outcome.report.status in ("interrupted", "optimal")
 
 
-@pytest.mark.parametrize("seed", range(120))
+@pytest.mark.parametrize("seed", range(80))
 def test_greedy_answer_keeps_the_law(seed: int) -> None:
     problem = tiny_problem(seed)
     assert faults(problem, link_greedily(problem)) == []
