@@ -35,3 +35,15 @@ def test_pinned_optimum_is_that_of_trying_all_states(seed: int) -> None:
     outcome = solve_problem(problem, pins=pins)
     assert outcome.report.objective == pytest.approx(best, rel=1e-9, abs=1e-9)
     assert faults(problem, outcome.solution) == []
+
+
+@pytest.mark.parametrize(
+    "solver",
+    [pytest.param(name, marks=pytest.mark.solver(name)) for name in ("glpk", "cplex", "cbc", "scip", "gurobi")],
+)
+@pytest.mark.parametrize("seed", range(5, 13))
+def test_every_solver_finds_the_optimum(seed: int, solver: str) -> None:
+    problem = tiny_problem(seed)
+    outcome = solve_problem(problem, solver=solver)
+    assert outcome.report.objective == pytest.approx(best_energy(problem), rel=1e-9, abs=1e-9)
+    assert faults(problem, outcome.solution) == []
