@@ -172,6 +172,6 @@ def _link_energy(p: Problem, a: int, x: int, divides: bool) -> float:
 
 def _energy_at(p: Problem, i: int, y: int, app: int, dis: int, div: int) -> float:
     total = float(p.detection[i, y])
-    total += float(p.appearance[i, app]) if p.appearance_capacity[i] else 0.0
-    total += float(p.disappearance[i, dis]) if p.disappearance_capacity[i] else 0.0
+    total += float(p.appearance[i, app])
+    total += float(p.disappearance[i, dis])
     return total + (float(p.division[i, div]) if may_divide(p, i) else 0.0)

@@ -19,7 +19,8 @@ def _no_pairs() -> np.ndarray:
 class Problem:
     """Energies of all states, aligned with detections and links.
 
-    Entries beyond a capacity are not read. A capacity of 0 means that the variable can only be 0 and has no energy.
+    Entries beyond a capacity are not read. A capacity of 0 means that the variable can only be 0; the energy of that
+    state counts all the same.
 
     Parameters
     ----------

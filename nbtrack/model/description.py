@@ -214,7 +214,7 @@ def describe(problem: Problem) -> Description:
     """
     columns = _lay_out(problem)
     cost = np.zeros(columns.size)
-    constant = float(problem.detection[:, 0].sum() + problem.link[:, 0].sum())
+    constant = 0.0
     for layers, energy in (
         (columns.count, problem.detection),
         (columns.flow, problem.link),
@@ -222,8 +222,7 @@ def describe(problem: Problem) -> Description:
         (columns.vanishes, problem.disappearance),
     ):
         cost[layers.columns] = energy[layers.item, layers.layer] - energy[layers.item, layers.layer - 1]
-    constant += float(problem.appearance[problem.appearance_capacity > 0, 0].sum())
-    constant += float(problem.disappearance[problem.disappearance_capacity > 0, 0].sum())
+        constant += float(energy[:, 0].sum())
     dividing = np.flatnonzero(columns.divides >= 0)
     cost[columns.divides[dividing]] = problem.division[dividing, 1] - problem.division[dividing, 0]
     constant += float(problem.division[dividing, 0].sum())

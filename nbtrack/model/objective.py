@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 def detection_energy(problem: Problem, solution: Solution) -> np.ndarray:
     """Energy of the count of each detection, shape (n,)."""
-    return _states(problem.detection, problem.capacity, solution.count, always=True)
+    return _states(problem.detection, solution.count)
 
 
 def link_energy(problem: Problem, solution: Solution) -> np.ndarray:
     """Energy of each link, used or not, shape (a,)."""
-    energy = _states(problem.link, problem.link_capacity, solution.flow, always=True)
+    energy = _states(problem.link, solution.flow)
     if problem.division_link is not None:
         child = (solution.flow > 0) & solution.divides[problem.source]
         energy = np.where(child, problem.division_link, energy)
@@ -28,8 +28,8 @@ def event_energy(problem: Problem, solution: Solution) -> tuple[np.ndarray, np.n
     """Energy of appearing, of disappearing and of dividing of each detection, three arrays of shape (n,)."""
     division = np.where(solution.divides, problem.division[:, 1], problem.division[:, 0])
     return (
-        _states(problem.appearance, problem.appearance_capacity, solution.appears),
-        _states(problem.disappearance, problem.disappearance_capacity, solution.vanishes),
+        _states(problem.appearance, solution.appears),
+        _states(problem.disappearance, solution.vanishes),
         np.where(has_division_variable(problem), division, 0.0),
     )
 
@@ -59,7 +59,6 @@ def has_division_variable(problem: Problem) -> np.ndarray:
     return np.asarray(problem.divides & (out_degree > 1))
 
 
-def _states(energy: np.ndarray, capacity: np.ndarray, state: np.ndarray, *, always: bool = False) -> np.ndarray:
-    """Look up the energy of each state; a capacity of 0 means no variable and no energy unless `always`."""
-    chosen = energy[np.arange(len(state)), state]
-    return chosen if always else np.where(capacity > 0, chosen, 0.0)
+def _states(energy: np.ndarray, state: np.ndarray) -> np.ndarray:
+    """Look up the energy of each state."""
+    return np.asarray(energy[np.arange(len(state)), state])

@@ -38,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 INTEGRAL = 1e-6
 """A column this near to 0 or 1 counts as integral."""
+ROUNDING = 1e-11
+"""Relative difference of two sums of the same energies in another order."""
 CUT_ROUNDS = 50
 """Rounds of cuts; each adds every violated one."""
 HOPS = 3
@@ -103,7 +105,7 @@ def solve_exactly(description: Description, limits: Limits, control: Control) ->
     bound = min(bound, value)
     control.report("incumbent", value, bound)
     _log.info("relaxation %.6f, regions %.6f, incumbent %.6f", relaxed.bound, bound, value)
-    if value - bound <= limits.gap * max(abs(value), 1.0):
+    if _is_closed(value, bound, limits):
         return ExactAnswer("optimal", best, bound)
     if control.stop_status is not None:
         return ExactAnswer(control.stop_status, best, bound)
@@ -235,8 +237,9 @@ def _close(
     best = min(candidates, key=lambda x: _value(d, x))
     value = _value(d, best)
     bound = min(max(answer.bound, bound), value)
-    good = value - bound <= limits.gap * max(abs(value), 1.0) + 1e-9
-    return ExactAnswer("optimal" if good else control.stop_status or "time_limit", best, bound)
+    return ExactAnswer(
+        "optimal" if _is_closed(value, bound, limits) else control.stop_status or "time_limit", best, bound
+    )
 
 
 def _solve_part(
@@ -285,6 +288,11 @@ def _solve_part(
 
 
 # --------------------------------------------------------------------------- helpers
+def _is_closed(value: float, bound: float, limits: Limits) -> bool:
+    """Tell whether the gap is the one asked for, up to the rounding of sums."""
+    return value - bound <= max(limits.gap, ROUNDING) * max(abs(value), 1.0)
+
+
 def _fractional(x: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.flatnonzero(np.abs(x - np.round(x)) > INTEGRAL)
 

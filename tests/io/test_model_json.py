@@ -187,15 +187,13 @@ def as_json(problem: Problem, seed: int, *, shared: bool) -> tuple[dict[str, Any
     link = block(p.link, p.link_capacity)
     features = block(p.detection, p.capacity)
     division = block(p.division, np.where(p.divides, 1, -1)) if p.divides.any() else []
-    ends = [block(e, np.where(c > 0, c, -1)) for e, c in (
-        (p.appearance, p.appearance_capacity), (p.disappearance, p.disappearance_capacity))]  # fmt: skip
+    ends = [block(p.appearance, p.appearance_capacity), block(p.disappearance, p.disappearance_capacity)]
     named = block(p.external, np.ones(p.n_external, int))
     objects = []
     for i in range(p.n_detections):
         entry: dict[str, Any] = {"id": f"d{i}", "features": features[i]}
         entry |= {"divisionFeatures": division[i]} if p.divides[i] else {}
-        entry |= {"appearanceFeatures": ends[0][i]} if p.appearance_capacity[i] else {}
-        entry |= {"disappearanceFeatures": ends[1][i]} if p.disappearance_capacity[i] else {}
+        entry |= {"appearanceFeatures": ends[0][i], "disappearanceFeatures": ends[1][i]}
         objects.append(entry)
     model = {
         "settings": {
