@@ -19,6 +19,8 @@ KINDS = ("prediction", "binary", "labels")
 """What the input of ``nbtrack track`` can be."""
 FILE_NAMES = {"labels": "labels.h5"}
 """Names inside the output folder of formats that are one file; the others are folders named like the format."""
+COLORED = ("labels", "png")
+"""Formats that are pictures, whose pixels tell the track or the lineage."""
 _LOOKED_AT = 10
 
 
@@ -58,6 +60,12 @@ nbtrack track "masks/*.tif" --input labels --preset chaingraph --timeout 60 --ou
         default="ctc,csv",
         metavar="LIST",
         help='what to write, separated by commas (default ctc,csv); "nbtrack formats" lists them',
+    )
+    parser.add_argument(
+        "--color-by",
+        choices=("track", "lineage"),
+        default="track",
+        help="what the pixels of the formats labels and png tell (default track)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace earlier exports in DIR")
     add_json_option(parser)
@@ -171,7 +179,9 @@ def follow_objects(detections: "Detections", params: TrackingParams, raw: "Movie
         return track(detections, params, movie=raw, progress=control.progress, cancel=cancel)
 
 
-def write_formats(result: "TrackingResult", out: Path, formats: list[str], *, overwrite: bool) -> dict[str, str]:
+def write_formats(
+    result: "TrackingResult", out: Path, formats: list[str], *, overwrite: bool, color_by: str = "track"
+) -> dict[str, str]:
     """Write a result in several formats into one folder.
 
     Parameters
@@ -184,6 +194,8 @@ def write_formats(result: "TrackingResult", out: Path, formats: list[str], *, ov
         Names of formats.
     overwrite : bool
         Replace earlier exports.
+    color_by : str, optional
+        What the pixels of label images and pictures tell: "track" or "lineage".
 
     Returns
     -------
@@ -194,7 +206,8 @@ def write_formats(result: "TrackingResult", out: Path, formats: list[str], *, ov
 
     out.mkdir(parents=True, exist_ok=True)
     for name, place in places_of(out, formats).items():
-        write(result, place, format=name, overwrite=overwrite)
+        options = {"by": color_by} if name in COLORED else {}
+        write(result, place, format=name, overwrite=overwrite, **options)
     return {name: str(place) for name, place in places_of(out, formats).items()}
 
 
@@ -253,7 +266,7 @@ def run_track(args: argparse.Namespace) -> None:
     detections = find_objects(read_movie(args.file, args), args.input, given_params(args, SegmentationParams))
     note(f"{len(detections)} objects in {detections.n_frames} frames")
     result = follow_objects(detections, params, raw)
-    files = write_formats(result, Path(args.out), formats, overwrite=args.overwrite)
+    files = write_formats(result, Path(args.out), formats, overwrite=args.overwrite, color_by=args.color_by)
     found = result.summary()
     show({**found, "files": files}, describe_result(result) + "\n" + table(files), as_json=args.json)
 

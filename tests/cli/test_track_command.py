@@ -222,3 +222,18 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     for word in ("objects", "tracks", "divisions", "energy", "bound", "gap", "seconds", "link_f1", str(tmp_path)):
         assert word in out
+
+
+def test_pixels_tell_the_track_or_the_lineage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dividing = np.zeros((4, 40, 40), np.uint8)
+    for t, centers in enumerate([[20], [20], [14, 26], [14, 26]]):
+        for label, y in enumerate(centers, start=1):
+            dividing[t, y - 4 : y + 5, 16:25][DISC] = label
+    np.save(tmp_path / "labels.npy", dividing)
+    words = ["track", tmp_path / "labels.npy", "--input", "labels", "--format", "labels,png", "--alpha", "20"]
+    values = {}
+    for what in ("track", "lineage"):
+        files = run(capsys, *words, "--out", tmp_path / what, "--color-by", what)["files"]
+        with h5py.File(files["labels"]) as file:
+            values[what] = set(np.unique(file["exported_data"]).tolist())
+    assert values == {"track": {0, 1, 2, 3}, "lineage": {0, 1}}
