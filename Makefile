@@ -66,7 +66,7 @@ test: $(VENV)/.test chromium
 	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
 
 lab: $(VENV)/.lab
-	$(BIN)/jupyter lab notebooks/00_index.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_index.ipynb
 
 bench: $(VENV)/.test
 	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
