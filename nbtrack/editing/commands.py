@@ -180,6 +180,33 @@ class Undivide:
 
 
 @dataclass(frozen=True)
+class Reorder:
+    """Set the order of the tracks of a merged object: the first one colours it.
+
+    Parameters
+    ----------
+    t, object_id : int
+        The object.
+    order : tuple of int
+        Its tracks in the wanted order.
+    """
+
+    t: int
+    object_id: int
+    order: tuple[int, ...]
+
+    def apply(self, lineage: Lineage) -> Command:
+        """Do it and return the command that takes it back."""
+        before = lineage.tracks_at(self.t, self.object_id)
+        lineage.reorder(self.t, self.object_id, self.order)
+        return Reorder(self.t, self.object_id, before)
+
+    def touches(self, lineage: Lineage) -> tuple[tuple[int, int], ...]:
+        """Tell the objects it is about, as (t, object_id)."""
+        return ((self.t, self.object_id),)
+
+
+@dataclass(frozen=True)
 class Group:
     """Do several commands as one: in order, and all or nothing.
 

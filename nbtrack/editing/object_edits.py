@@ -9,6 +9,7 @@ from nbtrack.editing.workspace import Workspace
 from nbtrack.errors import EditError, InputError
 
 if TYPE_CHECKING:
+    from nbtrack.editing.commands import Command
     from nbtrack.editing.history import Change
 
 Scope = Literal["here", "later", "earlier", "all"]
@@ -17,7 +18,7 @@ Scope = Literal["here", "later", "earlier", "all"]
 class ObjectEdits(Workspace):
     """Assign objects to tracks, mark false detections, make and remove divisions."""
 
-    def assign(self, t: int, object_id: int, track_id: int | None = None) -> Change:
+    def assign(self, t: int, object_id: int, track_id: int | None = None, *, force: bool = False) -> Change:
         """Give an object to a track; an object may have several tracks, then it is a merger.
 
         Parameters
@@ -26,6 +27,8 @@ class ObjectEdits(Workspace):
             The object.
         track_id : int, optional
             The track; the active one if not given.
+        force : bool, optional
+            Take the place of the object that the track has in this frame, and remove the mark of a false detection.
 
         Returns
         -------
@@ -43,7 +46,15 @@ class ObjectEdits(Workspace):
         others = self.lineage.tracks_at(t, object_id)
         message = f"Object {object_id} in frame {t} is now in track {track}"
         message += f", as well as in track {' and '.join(map(str, others))} (merger)." if others else "."
-        return self._do(Assign(t, object_id, track), f"assign({t}, {object_id}, track_id={track})", message)
+        commands: list[Command] = [Assign(t, object_id, track)]
+        held = self.lineage.object_at(track, t)
+        if force and held is not None:
+            commands.insert(0, Unassign(t, held, track))
+            message = f"{message[:-1]}, instead of object {held}."
+        if force and self.lineage.is_false(t, object_id):
+            commands.insert(0, UnmarkFalse(t, object_id))
+        code = f"assign({t}, {object_id}, track_id={track}{', force=True' if force else ''})"
+        return self._do(Group(tuple(commands)), code, message)
 
     def unassign(self, t: int, object_id: int, track_id: int) -> Change:
         """Take an object from a track.
@@ -104,13 +115,15 @@ class ObjectEdits(Workspace):
         message = f"Track {track_id} lost {len(objects)} object{'s' * (len(objects) > 1)}{where[scope]}."
         return self._do(command, f"forget({track_id}, t={t}, scope={scope!r})", message)
 
-    def mark_false(self, t: int, object_id: int) -> Change:
+    def mark_false(self, t: int, object_id: int, *, force: bool = False) -> Change:
         """Mark an object as a false detection.
 
         Parameters
         ----------
         t, object_id : int
             The object.
+        force : bool, optional
+            Take it from its tracks.
 
         Returns
         -------
@@ -123,7 +136,9 @@ class ObjectEdits(Workspace):
         """
         self._check_object(t, object_id)
         message = f"Object {object_id} in frame {t} is marked as a false detection."
-        return self._do(MarkFalse(t, object_id), f"mark_false({t}, {object_id})", message)
+        tracks = self.lineage.tracks_at(t, object_id) if force else ()
+        command = Group((*(Unassign(t, object_id, track) for track in tracks), MarkFalse(t, object_id)))
+        return self._do(command, f"mark_false({t}, {object_id}{', force=True' if force else ''})", message)
 
     def unmark_false(self, t: int, object_id: int) -> Change:
         """Take back the mark of a false detection.

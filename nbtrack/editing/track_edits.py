@@ -1,22 +1,24 @@
-"""Actions on whole tracks and on several objects at once: following, dividing, deleting, swapping, linking."""
+"""Actions on several objects of a track at once: following it, dividing it by clicks, deleting it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbtrack.editing.commands import Assign, Group
+from nbtrack.editing.commands import Assign, Divide, Group
 from nbtrack.editing.object_edits import ObjectEdits
+from nbtrack.editing.retracking import plan_tracks
 from nbtrack.editing.semi_automatic import Followed, center_of, explain, follow_overlap, window_sizes
-from nbtrack.errors import InputError
+from nbtrack.errors import EditError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nbtrack.editing.history import Change
     from nbtrack.editing.semi_automatic import Reason
 
 
 class TrackEdits(ObjectEdits):
-    """Follow, divide, delete, swap, link and unlink."""
+    """Follow, divide and delete tracks."""
 
     def follow(
         self,
@@ -101,3 +103,105 @@ class TrackEdits(ObjectEdits):
             self._do(Group(commands), f"follow({t}, {object_id}, track_id={track}{given})", message)
         frames = tuple(command.t for command in commands)
         return Followed(frames, tuple(command.object_id for command in commands), message, track, trail)
+
+    def divide_objects(
+        self,
+        t: int,
+        parent_object_id: int,
+        child_ids: Sequence[int],
+        t_child: int | None = None,
+        *,
+        track_id: int | None = None,
+        child_tracks: tuple[int, int] | None = None,
+    ) -> Change:
+        """Say that an object becomes two objects of the next frame: two new tracks begin there.
+
+        Parameters
+        ----------
+        t, parent_object_id : int
+            The object that divides.
+        child_ids : sequence of int, length 2
+            The two objects it becomes.
+        t_child : int, optional
+            Where they are: the frame after `t`, which is also meant if not given.
+        track_id : int, optional
+            The track that divides; the active one if not given.
+        child_tracks : tuple of int, optional
+            Ids of the two new tracks; the next free ones if not given.
+
+        Returns
+        -------
+        Change
+
+        Raises
+        ------
+        EditError
+            If these are not three fitting objects, or the track of the parent cannot divide there.
+        """
+        track = self._track_or_active(track_id)
+        self._check_clicked(t, parent_object_id, "the object that divides")
+        carried = self.lineage.tracks_at(t, parent_object_id)
+        if track not in carried:
+            others = " and ".join(map(str, carried))
+            found = f"is in track {others}, not in track {track}" if carried else "has no track"
+            advice = "Make its track the active one" if carried else f"Give it to track {track}"
+            raise EditError(f"Object {parent_object_id} in frame {t} {found}, so it cannot divide. {advice} first.")
+        if track in self.lineage.divisions:
+            raise EditError(
+                f"Track {track} divides after frame {self.lineage.divisions[track].t} already. Remove that division "
+                "first."
+            )
+        t_child = t + 1 if t_child is None else t_child
+        if t_child != t + 1:
+            raise EditError(
+                f"The daughter cells are expected in frame {t + 1}, the one after their parent: got frame {t_child}. "
+                f"Go to frame {t + 1} and click them there."
+            )
+        if t_child >= self.detections.n_frames:
+            raise EditError(f"Frame {t} is the last one, so nothing can divide there. Choose an earlier frame.")
+        for child in child_ids:
+            self._check_clicked(t_child, child, "a daughter cell")
+        if len(child_ids) != 2 or child_ids[0] == child_ids[1]:
+            raise EditError(
+                f"A division needs two different objects in frame {t_child}: got {' and '.join(map(str, child_ids))}. "
+                "Click the other daughter cell."
+            )
+        first, second = self._new_tracks(child_tracks, 2)
+        assigns = [Assign(t_child, i, new) for i, new in zip(child_ids, (first, second), strict=True)]
+        message = (
+            f"Track {track} divides after frame {t}: object {child_ids[0]} begins track {first}, object "
+            f"{child_ids[1]} track {second}."
+        )
+        code = (
+            f"divide_objects({t}, {parent_object_id}, ({child_ids[0]}, {child_ids[1]}), track_id={track}, "
+            f"child_tracks=({first}, {second}))"
+        )
+        command = Group((*assigns, Divide(t, track, first, second)))
+        return self._do(command, code, message, new_tracks=(first, second))
+
+    def delete_track(self, track_id: int, *, force: bool = False) -> Change:
+        """Take all objects from a track.
+
+        Parameters
+        ----------
+        track_id : int
+            The track.
+        force : bool, optional
+            Remove the divisions it takes part in, too.
+
+        Returns
+        -------
+        Change
+
+        Raises
+        ------
+        EditError
+            If there is no such track, or it takes part in a division and `force` is false.
+        """
+        n_objects = len(self.lineage.objects_of(track_id))
+        if not n_objects:
+            raise EditError(f"Track {track_id} has no object. There is nothing to delete.")
+        command = plan_tracks(self.lineage, {track_id: {}}, force=force)
+        code = f"delete_track({track_id}{', force=True' if force else ''})"
+        message = f"Track {track_id} is deleted; it had {n_objects} object{'s' * (n_objects > 1)}."
+        return self._do(command, code, message)

@@ -15,7 +15,7 @@ from nbtrack.editing.history import Change, History
 from nbtrack.errors import EditError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from nbtrack.data.detections import Detections
     from nbtrack.data.movie import Movie
@@ -252,6 +252,20 @@ class Workspace:
     def _check_object(self, t: int, object_id: int) -> None:
         if not self.has_object(t, object_id):
             raise EditError(f"There is no object {object_id} in frame {t}. Click on a coloured object.")
+
+    def _check_clicked(self, t: int, object_id: int, what: str) -> None:
+        if object_id == 0:
+            raise EditError(f"There is only background there in frame {t}. Click {what}.")
+        self._check_object(t, object_id)
+
+    def _new_tracks(self, given: Sequence[int] | None, count: int) -> tuple[int, ...]:
+        """Check the ids that were given for new tracks, or find some."""
+        if given is None:
+            return self._free_tracks(count)
+        for track_id in given:
+            if self.lineage.objects_of(track_id):
+                raise EditError(f"Track {track_id} has objects already. Give the id of a new track.")
+        return tuple(given)
 
     def _free_tracks(self, count: int) -> tuple[int, ...]:
         """Find ids above all that are in use and all that were started."""
