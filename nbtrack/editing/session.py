@@ -7,13 +7,13 @@ the active track is not an edit and not a step.
 from __future__ import annotations
 
 from nbtrack.editing.object_edits import Scope
-from nbtrack.editing.track_edits import TrackEdits
+from nbtrack.editing.relinking import Relinking
 from nbtrack.editing.workspace import Progress
 
 __all__ = ["Progress", "Scope", "Session"]
 
 
-class Session(TrackEdits):
+class Session(Relinking):
     """Track objects by hand, or correct what the tracker made.
 
     Parameters
