@@ -6,10 +6,10 @@ invariants, so a command that does not fit raises `EditError` and leaves everyth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol
 
-from nbtrack.errors import EditError
+from nbtrack.errors import EditError, InputError
 
 if TYPE_CHECKING:
     from nbtrack.data.lineage import Lineage
@@ -47,7 +47,12 @@ class Assign:
         lineage.assign(self.t, self.object_id, self.track_id)
         if self.order:
             lineage.reorder(self.t, self.object_id, self.order)
-        return Unassign(self.t, self.object_id, self.track_id)
+        unassign = Unassign(self.t, self.object_id, self.track_id)
+        parent = lineage.parent_of(self.track_id)
+        if parent is None or next(iter(lineage.objects_of(self.track_id))) != self.t:
+            return unassign
+        division = lineage.divisions[parent]  # the child begins here now, so its division holds the object
+        return Group((Undivide(parent), unassign, Divide(division.t, parent, *division.children)))
 
     def touches(self, lineage: Lineage) -> tuple[tuple[int, int], ...]:
         """Tell the objects it is about, as (t, object_id)."""
@@ -233,3 +238,53 @@ class Group:
     def touches(self, lineage: Lineage) -> tuple[tuple[int, int], ...]:
         """Tell the objects its parts are about, each once."""
         return tuple(dict.fromkeys(pair for command in self.commands for pair in command.touches(lineage)))
+
+
+_KINDS: dict[str, Any] = {
+    kind.__name__: kind for kind in (Assign, Unassign, MarkFalse, UnmarkFalse, Divide, Undivide, Reorder)
+}
+
+
+def to_rows(command: Command) -> list[list[Any]]:
+    """Write a command as plain values.
+
+    Parameters
+    ----------
+    command : Command
+        Any of this module.
+
+    Returns
+    -------
+    list of list
+        For each part of a group, or for the command alone, its name and its numbers.
+    """
+    if isinstance(command, Group):
+        return [row for part in command.commands for row in to_rows(part)]
+    return [[type(command).__name__, *(getattr(command, field.name) for field in fields(command))]]  # type: ignore[arg-type]  # all are dataclasses
+
+
+def from_rows(rows: list[list[Any]]) -> Command:
+    """Make a command from plain values.
+
+    Parameters
+    ----------
+    rows : list of list
+        As made by `to_rows`.
+
+    Returns
+    -------
+    Command
+
+    Raises
+    ------
+    InputError
+        If the values are not those of a command.
+    """
+    try:
+        parts = [
+            _KINDS[name](*(tuple(value) if isinstance(value, list) else int(value) for value in values))
+            for name, *values in rows
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"`rows` must be commands, each a name and its numbers: got {rows!r}.") from error
+    return Group(tuple(parts))

@@ -129,8 +129,9 @@ class History:
         """
         if not self._done:
             raise EditError("There is nothing to undo.")
-        step = self._done.pop()
+        step = self._done[-1]
         self._undone.append(Step(step.inverse.apply(lineage), step.code, step.change))
+        self._done.pop()
         return Change(step.change.frames, step.change.object_ids, f"Undone: {step.change.message}")
 
     def redo(self, lineage: Lineage) -> Change:
@@ -152,6 +153,7 @@ class History:
         """
         if not self._undone:
             raise EditError("There is nothing to do again.")
-        step = self._undone.pop()
+        step = self._undone[-1]
         self._done.append(Step(step.inverse.apply(lineage), step.code, step.change))
+        self._undone.pop()
         return Change(step.change.frames, step.change.object_ids, f"Done again: {step.change.message}")

@@ -24,6 +24,8 @@ class Session(Relinking):
         The objects to track.
     lineage : Lineage, optional
         Where to start, for example the answer of `nbtrack.track`; a copy is edited. Nothing is tracked if not given.
+    log : str or Path, optional
+        A new file, to which each action is written when it happens; `Session.reopen` makes the session again from it.
 
     Attributes
     ----------
@@ -39,7 +41,7 @@ class Session(Relinking):
     Raises
     ------
     InputError
-        If movie, objects and lineage do not fit together.
+        If movie, objects and lineage do not fit together, or the log cannot be started.
 
     Examples
     --------

@@ -6,16 +6,19 @@ The actions themselves stand in `nbtrack.editing.object_edits` and `nbtrack.edit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from nbtrack.data.lineage import FALSE_LABEL, Lineage
+from nbtrack.editing.commands import from_rows, to_rows
 from nbtrack.editing.history import Change, History
+from nbtrack.editing.log import EditLog
 from nbtrack.errors import EditError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from nbtrack.data.detections import Detections
     from nbtrack.data.movie import Movie
@@ -54,6 +57,8 @@ class Workspace:
         The objects to track.
     lineage : Lineage, optional
         Where to start; a copy is edited.
+    log : str or Path, optional
+        A new file, to which each action is written when it happens.
 
     Raises
     ------
@@ -63,7 +68,14 @@ class Workspace:
 
     params: None = None
 
-    def __init__(self, movie: Movie | None, detections: Detections, lineage: Lineage | None = None) -> None:
+    def __init__(
+        self,
+        movie: Movie | None,
+        detections: Detections,
+        lineage: Lineage | None = None,
+        *,
+        log: str | Path | None = None,
+    ) -> None:
         if movie is not None and len(movie) != detections.n_frames:
             raise InputError(
                 f"`detections` must have one frame per movie frame: got {detections.n_frames} label frames and "
@@ -88,6 +100,43 @@ class Workspace:
                     "the objects. Use the detections that the lineage was made from."
                 )
             self._unlabeled.append(set(objects - tracked))
+        self._log = None if log is None else EditLog.start(log, detections, self.lineage)
+
+    @classmethod
+    def reopen(cls, movie: Movie | None, detections: Detections, log: str | Path) -> Self:
+        """Open a session again from its log, as it was after the last action that was written.
+
+        Parameters
+        ----------
+        movie : Movie or None
+            The raw images.
+        detections : Detections
+            The objects that the log was made for.
+        log : str or Path
+            The log. A last line that was cut short is dropped; further actions are appended.
+
+        Returns
+        -------
+        Session
+            With the lineage, the active track, and all that can be undone and done again.
+
+        Raises
+        ------
+        InputError
+            If the log cannot be read, is damaged, or was made for other objects.
+        """
+        opened, lineage, entries = EditLog.read(log, detections)
+        session = cls(movie, detections, lineage)
+        for number, entry in enumerate(entries, 2):
+            try:
+                session._repeat(entry)
+            except (EditError, InputError, KeyError, TypeError, ValueError) as error:
+                raise InputError(
+                    f"`log` is damaged: line {number} of `{log}` does not fit what comes before it. Put back a copy of "
+                    f"the file, or remove everything from line {number} on."
+                ) from error
+        session._log = opened
+        return session
 
     def __repr__(self) -> str:
         n = len(self.history)
@@ -103,8 +152,7 @@ class Workspace:
             The new track id: above all ids in use and above all that were started, so an id can be skipped.
         """
         (track_id,) = self._free_tracks(1)
-        self.active_track = self._highest_started = track_id
-        return track_id
+        return self._activate(track_id, track_id)
 
     def select_track(self, track_id: int) -> int:
         """Make a track the active one.
@@ -128,8 +176,7 @@ class Workspace:
         if not 1 <= track_id <= highest or track_id == FALSE_LABEL:
             known = f"Tracks 1 to {highest} can be chosen" if highest else "There is no track yet"
             raise EditError(f'There is no track {track_id}. {known}; start a new one with "s" or the button New track.')
-        self.active_track = int(track_id)
-        return self.active_track
+        return self._activate(int(track_id), self._highest_started)
 
     def step_track(self, step: int) -> int:
         """Go to the next track id, or to the one before.
@@ -165,7 +212,9 @@ class Workspace:
         EditError
             If nothing is left to undo.
         """
-        return self._tell(self.history.undo(self.lineage))
+        change = self.history.undo(self.lineage)
+        self._write({"action": "undo"}, self.history.redo)
+        return self._tell(change)
 
     def redo(self) -> Change:
         """Do the last undone action again.
@@ -179,7 +228,9 @@ class Workspace:
         EditError
             If nothing was undone since the last action.
         """
-        return self._tell(self.history.redo(self.lineage))
+        change = self.history.redo(self.lineage)
+        self._write({"action": "redo"}, self.history.undo)
+        return self._tell(change)
 
     # ------------------------------------------------------------------ questions
     def has_object(self, t: int, object_id: int) -> bool:
@@ -238,8 +289,48 @@ class Workspace:
     # ------------------------------------------------------------------ helpers
     def _do(self, command: Command, code: str, message: str, *, new_tracks: Iterable[int] = ()) -> Change:
         change = self.history.perform(self.lineage, command, code=code, message=message)
-        self._highest_started = max([self._highest_started, *new_tracks])
+        before, self._highest_started = self._highest_started, max([self._highest_started, *new_tracks])
+        try:
+            entry = {"action": "do", "commands": to_rows(command), "code": code, "message": message}
+            self._write(entry, self.history.undo)
+        except InputError:
+            self._highest_started = before
+            raise
         return self._tell(change)
+
+    def _activate(self, track_id: int, highest: int) -> int:
+        before = self.active_track, self._highest_started
+        self.active_track, self._highest_started = track_id, highest
+        try:
+            self._write({"action": "select"})
+        except InputError:
+            self.active_track, self._highest_started = before
+            raise
+        return track_id
+
+    def _write(self, entry: dict[str, Any], take_back: Callable[[Lineage], object] | None = None) -> None:
+        """Write an action to the log; if that fails, it did not happen."""
+        if self._log is None:
+            return
+        try:
+            self._log.append(entry | {"active": self.active_track, "started": self._highest_started})
+        except InputError:
+            if take_back is not None:
+                take_back(self.lineage)
+            raise
+
+    def _repeat(self, entry: dict[str, Any]) -> None:
+        """Do what a line of the log says."""
+        action = entry["action"]
+        if action == "do":
+            self._do(from_rows(entry["commands"]), entry["code"], entry["message"])
+        elif action == "undo":
+            self.undo()
+        elif action == "redo":
+            self.redo()
+        elif action != "select":
+            raise InputError(f"`action` must be one of ['do', 'undo', 'redo', 'select']: got {action!r}.")
+        self.active_track, self._highest_started = int(entry["active"]), int(entry["started"])
 
     def _tell(self, change: Change) -> Change:
         for t, object_id in change.pairs:

@@ -54,6 +54,20 @@ def test_order_of_a_merger_comes_back(lineage) -> None:
     assert lineage.tracks_at(0, 1) == (1, 4, 5), "the first track colours a merger"
 
 
+@pytest.mark.parametrize("order", [(), (3, 7)])
+def test_child_that_begins_earlier_can_be_taken_back(order) -> None:
+    """The division holds the first object of a child, so taking back must put the division aside."""
+    lineage = Lineage.from_tables([(1, 1, 1), (4, 1, 2), (4, 2, 3), (2, 2, 7)], [(1, 1, 2, 3)])
+    before = lineage.copy()
+    inverse = Assign(2, 2, 3, order).apply(lineage)
+    after = lineage.copy()
+    again = inverse.apply(lineage)
+    assert lineage == before
+    again.apply(lineage)
+    assert lineage == after
+    lineage.check()
+
+
 def test_group_is_all_or_nothing(lineage) -> None:
     before = lineage.copy()
     with pytest.raises(EditError, match="takes part in the division"):
