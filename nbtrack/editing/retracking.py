@@ -50,7 +50,7 @@ def plan_tracks(
     heirs = heirs or {}
     undivide: list[Command] = []
     divide: list[Command] = []
-    for division in lineage.divisions.values():
+    for division in sorted(lineage.divisions.values()):
         parent, children = division.parent_track_id, division.children
         if not {parent, *children} & wanted.keys():
             continue
