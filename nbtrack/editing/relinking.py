@@ -36,9 +36,12 @@ class Relinking(TrackEdits):
         Raises
         ------
         EditError
-            If there is nothing to exchange, or a division cannot stay and `force` is false.
+            If a track does not exist, there is nothing to exchange, or a division cannot stay and `force` is false.
         """
         objects_a, objects_b = self.lineage.objects_of(track_a), self.lineage.objects_of(track_b)
+        for track, objects in ((track_a, objects_a), (track_b, objects_b)):
+            if not objects:
+                raise EditError(f"Track {track} has no object. Swap two tracks that have some.")
         (before_a, later_a), (before_b, later_b) = split_at(objects_a, t), split_at(objects_b, t)
         if later_a == later_b:
             same = "the same objects" if later_a else "no object"

@@ -85,6 +85,9 @@ def test_swap_of_nothing(family) -> None:
         family.swap(1, 2, 5)
     with pytest.raises(EditError, match="Tracks 4 and 4 have the same objects from frame 0 on"):
         family.swap(4, 4, 0)
+    for tracks in ((1, 9), (9, 1)):
+        with pytest.raises(EditError, match=r"Track 9 has no object. Swap two tracks that have some"):
+            family.swap(*tracks, 0)
 
 
 def test_swap_keeps_the_places_in_mergers() -> None:
