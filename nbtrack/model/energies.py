@@ -42,7 +42,7 @@ def negative_log(p: np.ndarray) -> np.ndarray:
     -------
     ndarray of float
     """
-    return np.asarray(-np.log(np.maximum(p, SMALLEST)))
+    return np.asarray(0.0 - np.log(np.maximum(p, SMALLEST)))
 
 
 # --------------------------------------------------------------------------- features of single terms
