@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SETTLED = 1000
 """Frames since birth of a cell that was there from the start."""
+_QUICK = 0.05
+"""Share of area that a mother has lost when she is last seen before the plate forms."""
 _APOPTOSIS = 4
 _RELAXATIONS = 4
 
@@ -230,6 +232,8 @@ def _divide(mothers: _Cells, next_id: int, settings: PopulationSettings, rng: np
     offset = half[:, None] * mothers.rotation[:, :, 1]
     jitter = rng.normal(0, settings.step, offset.shape)
     small = np.clip(rng.normal(0.34, 0.11, n), 0, 0.55)
+    # where the plate formed and parted between two frames, the bars are often seen before they open
+    small = np.where((mothers.squeeze <= _QUICK) & (rng.random(n) < 0.7), rng.normal(0.58, 0.02, n), small)
     twins = [
         replace(
             mothers,
@@ -365,7 +369,7 @@ def _cycle(n: int, settings: PopulationSettings, rng: np.random.Generator) -> An
 
 def _squeeze(n: int, rng: np.random.Generator) -> Any:
     """Draw how condensed the mother is when last seen: sometimes the plate forms and parts between two frames."""
-    return np.where(rng.random(n) < 0.12, 0.05, np.clip(rng.normal(0.36, 0.09, n), 0.1, 0.55))
+    return np.where(rng.random(n) < 0.12, _QUICK, np.clip(rng.normal(0.36, 0.09, n), 0.1, 0.55))
 
 
 def _brightness(n: int, settings: PopulationSettings, rng: np.random.Generator) -> Any:

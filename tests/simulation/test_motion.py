@@ -19,6 +19,7 @@ HELA = {
     "mother_daughter": {5: 7.8, 50: 15.3, 95: 25.5},
     "daughter_daughter": {50: 29.8},
     "daughter_ratio": {50: 1.1, 95: 1.2},
+    "daughter_sum": {5: 0.5, 50: 1.2, 95: 1.8},
     "neighbour": {5: 25.3, 50: 39.7},
 }
 DIVISIONS_PER_CELL_AND_FRAME = 47 / (19 * 160)
@@ -59,6 +60,8 @@ def measure(labels, truth):
         found["mother_daughter"] += [np.hypot(c.x - mother.x, c.y - mother.y) for c in (first, second)]
         if not (first.cut or second.cut):  # a nucleus cut by the border says nothing about the ratio
             found["daughter_ratio"].append(max(first.area, second.area) / min(first.area, second.area))
+            if not mother.cut:
+                found["daughter_sum"].append((first.area + second.area) / mother.area)
     return found, len(after)
 
 
