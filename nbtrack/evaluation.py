@@ -13,6 +13,8 @@ import numpy as np
 
 from nbtrack.errors import InputError
 from nbtrack.io.ctc import ctc_files, read_ctc, read_tracks
+from nbtrack.overlap import count_overlaps
+from nbtrack.regions import dense_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,24 +159,25 @@ def match_objects(result_labels: Frames, truth_labels: Frames) -> list[FrameMatc
                 f"Result and truth must have the same shape: got {found.shape} and {right.shape} in frame {t}. "
                 "Check that they belong to the same movie."
             )
-        matches.append(_match_frame(found.ravel(), right.ravel()))
+        matches.append(_match_frame(found, right))
     return matches
 
 
 def _match_frame(found: np.ndarray, right: np.ndarray) -> FrameMatch:
-    """Match the objects of one frame; runs of equal pixels are counted as one, which is much less to sort."""
-    changes = np.flatnonzero((found[1:] != found[:-1]) | (right[1:] != right[:-1])) + 1
-    starts = np.concatenate([[0], changes])
-    length = np.diff(starts, append=len(right))
-    truth, i = np.unique(right[starts], return_inverse=True)
-    result, j = np.unique(found[starts], return_inverse=True)
-    area = np.bincount(i, length)
-    pair, place = np.unique(i * len(result) + j, return_inverse=True)
-    shared = np.bincount(place, length)
-    i, j = np.divmod(pair, len(result))
-    good = (truth[i] > 0) & (result[j] > 0) & (2 * shared > area[i])
-    pairs = dict(zip(truth[i[good]].tolist(), result[j[good]].tolist(), strict=True))
-    return FrameMatch(truth[truth > 0], result[result > 0], pairs)
+    """Match the objects of one frame."""
+    truth, result = (_areas(labels) for labels in (right, found))
+    i, j, shared = count_overlaps(right, found)
+    good = 2 * shared > np.array([truth[k] for k in i.tolist()])
+    pairs = dict(zip(i[good].tolist(), j[good].tolist(), strict=True))
+    return FrameMatch(np.array(list(truth), np.int64), np.array(list(result), np.int64), pairs)
+
+
+def _areas(labels: np.ndarray) -> dict[int, int]:
+    """Count the pixels of each object, ascending by label."""
+    dense, ids = dense_labels(labels)
+    area = np.bincount(dense.ravel(), minlength=len(ids) + 1)[1:]
+    there = np.flatnonzero(area)
+    return dict(zip(ids[there].tolist(), area[there].tolist(), strict=True))
 
 
 def _compare(result: Lineage, truth: Lineage, matches: list[FrameMatch]) -> Scores:

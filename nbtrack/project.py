@@ -1,7 +1,7 @@
 """A project: a folder that remembers the parameters, inputs, results and edits of one movie.
 
 ``project.json`` holds the format version, and for each stage its parameters and its inputs; ``results/STAGE/NAME.csv``
-the tables of a stage; ``edits.jsonl`` the edit log, to which lines are only ever appended.
+the tables of a stage; ``edits.jsonl`` the edit log, which a `Session` writes and from which it comes back.
 
 A stage is stale when something that it was made from changed afterwards. Nothing is marked for that: a stage remembers
 the fingerprint of what came before it, and is stale if that is another one now. So going back to the old parameters
@@ -240,62 +240,10 @@ class Project:
             )
         return path
 
-    # ------------------------------------------------------------------ edit log
-    def log_edit(self, edit: Mapping[str, Any]) -> None:
-        """Append an edit to the log.
-
-        Parameters
-        ----------
-        edit : dict
-            Plain values.
-
-        Raises
-        ------
-        InputError
-            If the log cannot be written.
-        """
-        file = self.path / EDITS_FILE
-        line = json.dumps(plain(dict(edit)), allow_nan=False).encode() + b"\n"
-        try:
-            with file.open("ab+") as log:
-                if log.tell():
-                    log.seek(-1, os.SEEK_END)
-                    if log.read(1) != b"\n":  # an earlier line was cut short; it stays alone on its line
-                        line = b"\n" + line
-                log.write(line)
-                log.flush()
-                os.fsync(log.fileno())
-        except OSError as error:
-            raise InputError(f"`{file}` could not be written: {error}. Make room, then edit again.") from error
-
-    def edits(self) -> list[dict[str, Any]]:
-        """Read the edit log.
-
-        Returns
-        -------
-        list of dict
-            In order. A line that was cut short, when the computer went down while writing, is left out with a warning
-            in the log.
-
-        Raises
-        ------
-        InputError
-            If the log cannot be read.
-        """
-        file = self.path / EDITS_FILE
-        if not file.exists():
-            return []
-        try:
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError as error:
-            raise InputError(f"`{file}` cannot be read: {error}.") from error
-        edits = []
-        for number, line in enumerate(lines, 1):
-            try:
-                edits.append(dict(json.loads(line)))
-            except (ValueError, TypeError):
-                _log.warning("Line %d of %s is damaged and was left out.", number, file)
-        return edits
+    @property
+    def edit_log(self) -> Path:
+        """The edit log of this project, for ``Session(..., log=project.edit_log)`` and ``Session.reopen``."""
+        return self.path / EDITS_FILE
 
     # ------------------------------------------------------------------ helpers
     def _entry(self, stage: str, params: Any) -> dict[str, Any]:

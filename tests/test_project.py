@@ -1,12 +1,16 @@
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from nbtrack import project as project_module
+from nbtrack.data.movie import Movie
+from nbtrack.editing.session import Session
 from nbtrack.errors import InputError
 from nbtrack.params import SegmentationParams, TrackingParams
 from nbtrack.project import STAGES, Project, hash_content
+from nbtrack.segmentation import detect
 
 
 @pytest.fixture
@@ -40,7 +44,7 @@ def states(project):
 def test_a_new_project_has_nothing(tmp_path):
     project = Project(tmp_path / "a" / "b")
     assert states(project) == ["missing"] * 5
-    assert project.edits() == []
+    assert not project.edit_log.exists()
     assert project.params("solve") is None
     assert "segment missing" in repr(project)
     assert json.loads((tmp_path / "a" / "b" / "project.json").read_text())["version"] == 1
@@ -112,24 +116,12 @@ def test_tables_of_an_earlier_run_are_replaced(finished):
         finished.table("solve", "tracks")
 
 
-def test_edits_are_appended_and_survive_a_cut_line(finished, caplog):
-    finished.log_edit({"do": "assign", "t": 3, "score": float("nan")})
-    finished.log_edit({"do": "undo"})
-    with (finished.path / "edits.jsonl").open("ab") as log:
-        log.write(b'{"do": "ass')  # the power went out
-    assert [edit["do"] for edit in finished.edits()] == ["assign", "undo"]
-    assert "Line 3" in caplog.text
-    finished.log_edit({"do": "redo"})
-    assert [edit["do"] for edit in Project(finished.path).edits()] == ["assign", "undo", "redo"]
-    assert finished.edits()[0] == {"do": "assign", "t": 3, "score": "nan"}
-
-
-def test_a_log_that_cannot_be_used_is_named(finished):
-    (finished.path / "edits.jsonl").mkdir()
-    with pytest.raises(InputError, match=r"edits\.jsonl` could not be written: .* Make room, then edit again\."):
-        finished.log_edit({})
-    with pytest.raises(InputError, match=r"edits\.jsonl` cannot be read"):
-        finished.edits()
+def test_a_session_comes_back_from_the_edit_log(finished):
+    labels = np.array([[[1, 0]], [[0, 1]]], np.uint32)
+    detections = detect(Movie.from_array(labels, axes="tyx"))
+    session = Session(None, detections, log=finished.edit_log)
+    session.assign(0, 1, session.new_track())
+    assert Session.reopen(None, detections, Project(finished.path).edit_log).lineage == session.lineage
 
 
 @pytest.mark.parametrize("keep", [0, 1, 100, 500])
