@@ -14,7 +14,6 @@ import numpy as np
 from nbtrack.errors import InputError
 from nbtrack.io.ctc import ctc_files, read_ctc, read_tracks
 from nbtrack.overlap import count_overlaps
-from nbtrack.regions import dense_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,19 +164,12 @@ def match_objects(result_labels: Frames, truth_labels: Frames) -> list[FrameMatc
 
 def _match_frame(found: np.ndarray, right: np.ndarray) -> FrameMatch:
     """Match the objects of one frame."""
-    truth, result = (_areas(labels) for labels in (right, found))
-    i, j, shared = count_overlaps(right, found)
-    good = 2 * shared > np.array([truth[k] for k in i.tolist()])
+    i, j, shared = count_overlaps(right, found, background=True)
+    _, place = np.unique(i, return_inverse=True)
+    area = np.bincount(place, shared)[place]
+    good = (i > 0) & (j > 0) & (2 * shared > area)
     pairs = dict(zip(i[good].tolist(), j[good].tolist(), strict=True))
-    return FrameMatch(np.array(list(truth), np.int64), np.array(list(result), np.int64), pairs)
-
-
-def _areas(labels: np.ndarray) -> dict[int, int]:
-    """Count the pixels of each object, ascending by label."""
-    dense, ids = dense_labels(labels)
-    area = np.bincount(dense.ravel(), minlength=len(ids) + 1)[1:]
-    there = np.flatnonzero(area)
-    return dict(zip(ids[there].tolist(), area[there].tolist(), strict=True))
+    return FrameMatch(np.unique(i[i > 0]), np.unique(j[j > 0]), pairs)
 
 
 def _compare(result: Lineage, truth: Lineage, matches: list[FrameMatch]) -> Scores:

@@ -3,18 +3,19 @@
 import numpy as np
 
 from nbtrack.errors import InputError
-from nbtrack.regions import dense_labels
-
-_FEW_PAIRS = 1_000_000  # possible pairs up to here are counted in a table, more are sorted
 
 
-def count_overlaps(labels_a: np.ndarray, labels_b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def count_overlaps(
+    labels_a: np.ndarray, labels_b: np.ndarray, *, background: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Count the pixels that each pair of objects shares.
 
     Parameters
     ----------
     labels_a, labels_b : ndarray of unsigned int, of one shape
         Two label frames, 0 is background.
+    background : bool, optional
+        Whether pairs with the background, id 0, are counted too.
 
     Returns
     -------
@@ -38,15 +39,17 @@ def count_overlaps(labels_a: np.ndarray, labels_b: np.ndarray) -> tuple[np.ndarr
             f"`labels_a` and `labels_b` must have one shape: got {labels_a.shape} and {labels_b.shape}. "
             "Compare frames of one movie."
         )
-    dense_a, ids_a = dense_labels(labels_a)
-    dense_b, ids_b = dense_labels(labels_b)
-    both = (dense_a != 0) & (dense_b != 0)
-    width = len(ids_b) + 1
-    keys = dense_a[both].astype(np.int64) * width + dense_b[both]
-    if len(ids_a) * width <= max(labels_a.size, _FEW_PAIRS):
-        table = np.bincount(keys)
-        pairs = np.flatnonzero(table)
-        counts = table[pairs]
-    else:
-        pairs, counts = np.unique(keys, return_counts=True)
-    return ids_a[pairs // width - 1], ids_b[pairs % width - 1], counts.astype(np.int64)
+    a, b = labels_a.ravel(), labels_b.ravel()
+    if not a.size:
+        return (np.zeros(0, np.int64),) * 3
+    # runs of equal pixels are counted as one, which is much less to sort
+    starts = np.concatenate([[0], np.flatnonzero((a[1:] != a[:-1]) | (b[1:] != b[:-1])) + 1])
+    length = np.diff(starts, append=a.size)
+    ids_a, i = np.unique(a[starts], return_inverse=True)
+    ids_b, j = np.unique(b[starts], return_inverse=True)
+    pairs, place = np.unique(i * len(ids_b) + j, return_inverse=True)
+    counts = np.bincount(place, length).astype(np.int64)
+    i, j = np.divmod(pairs, len(ids_b))
+    shared_a, shared_b = ids_a[i].astype(np.int64), ids_b[j].astype(np.int64)
+    wanted = background | ((shared_a != 0) & (shared_b != 0))
+    return shared_a[wanted], shared_b[wanted], counts[wanted]

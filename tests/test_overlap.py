@@ -24,3 +24,15 @@ def test_nothing_overlaps_nothing():
 def test_frames_of_other_shapes_are_refused():
     with pytest.raises(InputError, match=r"must have one shape: got \(3, 3\) and \(3, 4\)"):
         count_overlaps(np.zeros((3, 3), np.uint32), np.zeros((3, 4), np.uint32))
+
+
+def test_the_background_counts_if_asked_for():
+    a, b = np.array([1, 1, 0, 0], np.uint32), np.array([0, 2, 2, 0], np.uint32)
+    ids_a, ids_b, counts = count_overlaps(a, b, background=True)
+    assert list(zip(ids_a.tolist(), ids_b.tolist(), counts.tolist(), strict=True)) == [
+        (0, 0, 1),
+        (0, 2, 1),
+        (1, 0, 1),
+        (1, 2, 1),
+    ]
+    assert [len(x) for x in count_overlaps(a[:0], b[:0])] == [0, 0, 0]
