@@ -14,13 +14,14 @@ OUT        ?= demo_output
 WORKERS ?= 2
 PYTEST  ?=
 
-.PHONY: help env demo test lab bench clean chromium
+.PHONY: help env demo test lab bench packages clean chromium
 
 help:
 	@echo "make demo   track the sample movie (or MOVIE=... PREDICTION=...), write results and pictures to $(OUT)/"
 	@echo "make lab    open the notebooks in JupyterLab"
 	@echo "make test   ruff, mypy and every test"
 	@echo "make bench  measure what is claimed about speed"
+	@echo "make packages  count the packages that a base installation pulls in"
 	@echo "make env    make the environment in $(VENV)/ for all of these"
 	@echo "make clean  remove results and caches, but not the environment"
 
@@ -70,6 +71,10 @@ lab: $(VENV)/.lab
 
 bench: $(VENV)/.test
 	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+# A dry run of pip, for the Python of the environment: "N packages", which must be 60 at most.
+packages: $(VENV)/.base
+	@$(PIP) install --dry-run --ignore-installed --report - . 2>/dev/null | $(BIN)/python -c 'import json, sys; n = len(json.load(sys.stdin)["install"]); print(n, "packages"); sys.exit(n > 60)'
 
 clean:
 	rm -rf demo_output dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,9 +14,7 @@ import zipfile
 import zlib
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
-
-import pooch
+from typing import TYPE_CHECKING, Any
 
 from nbtrack.errors import InputError
 
@@ -36,7 +34,7 @@ def cache_folder() -> Path:
     Path
         It need not exist yet.
     """
-    return Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("nbtrack"))
+    return Path(os.environ.get(CACHE_VARIABLE) or _pooch().os_cache("nbtrack"))
 
 
 def fetch_archive(
@@ -101,12 +99,26 @@ def _match(folder: Path, pattern: str) -> list[str]:
     return sorted(p.name for p in folder.iterdir() if fnmatch(p.name, pattern)) if folder.is_dir() else []
 
 
+def _pooch() -> Any:
+    """Load the library that downloads, or say how to install it."""
+    try:
+        import pooch
+    except ImportError as error:
+        raise InputError(
+            "Downloading tutorial data needs the package `pooch`, which is not installed. "
+            'Install it with the extra `samples`: pip install "nbtrack[samples]"; or work with a movie that needs no '
+            'download, such as sample("nuclei").'
+        ) from error
+    return pooch
+
+
 def _download(url: str, target: Path, progress: bool) -> None:
     """Write what is at an address to a file."""
-    import requests  # pooch's own dependency, slow to import
-
     if not url.lower().startswith(("http://", "https://")):
         raise InputError(f"`base_url` must begin with http:// or https://, got {url!r}.")
+    pooch = _pooch()
+    import requests  # pooch's own dependency, slow to import
+
     try:
         pooch.HTTPDownloader(progressbar=progress, timeout=_TIMEOUT, chunk_size=1 << 16)(url, str(target), None)
     except requests.exceptions.HTTPError as error:

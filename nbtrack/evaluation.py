@@ -6,14 +6,14 @@ more than half of its pixels. So an object of the truth has at most one match, w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nbtrack.errors import InputError
 from nbtrack.io.ctc import ctc_files, read_ctc, read_tracks
-from nbtrack.overlap import count_overlaps
+from nbtrack.overlap import count_overlaps, sum_counts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +25,7 @@ CTC_METRICS = ("TRA", "DET", "LNK", "CHOTA", "CT", "TF", "BC", "CCA")
 """Measures of the Cell Tracking Challenge: 1 is perfect."""
 Scores = dict[str, float | int | None]
 Node = tuple[int, int]
+"""Frame and object id."""
 
 
 def evaluate(result_dir: str | Path, truth_dir: str | Path) -> Scores:
@@ -66,7 +67,7 @@ def evaluate(result_dir: str | Path, truth_dir: str | Path) -> Scores:
         "mapped_ref": [list(m.pairs) for m in matches],
         "mapped_comp": [list(m.pairs.values()) for m in matches],
     }
-    truth_has_links, truth_divides = bool(_links(truth)), bool(truth.divisions)
+    truth_has_links, truth_divides = bool(find_links(truth)), bool(truth.divisions)
     names = [n for n in CTC_METRICS if truth_has_links or n != "LNK"]
     found = calculate(*tables, frames, {}, names, True)
     scores: Scores = {name: found.get(name) for name in CTC_METRICS if name != "BC"}
@@ -75,7 +76,7 @@ def evaluate(result_dir: str | Path, truth_dir: str | Path) -> Scores:
     for name in ("AOGM", "AOGM_NS", "AOGM_FN", "AOGM_FP", "AOGM_ED", "AOGM_EA", "AOGM_EC"):
         scores[name] = found[name]
     scores = {name: None if value is None else float(value) for name, value in scores.items()}
-    return scores | _compare(result, truth, matches)
+    return scores | score(result, truth, matches)
 
 
 def compare(lineage: Lineage, detections: Detections, truth_lineage: Lineage, truth_labels: Frames) -> Scores:
@@ -107,7 +108,7 @@ def compare(lineage: Lineage, detections: Detections, truth_lineage: Lineage, tr
     InputError
         If the two have different numbers or shapes of frames.
     """
-    return _compare(lineage, truth_lineage, match_objects(detections.labels, truth_labels))
+    return score(lineage, truth_lineage, match_objects(detections.labels, truth_labels))
 
 
 @dataclass(frozen=True)
@@ -120,11 +121,14 @@ class FrameMatch:
         Labels that are there, ascending.
     pairs : dict of int to int
         Label of the truth to the label of the result that covers more than half of it.
+    inside : dict of int to int, optional
+        Label of the result to the label of the truth that covers more than half of it.
     """
 
     truth: np.ndarray
     result: np.ndarray
     pairs: dict[int, int]
+    inside: dict[int, int] = field(default_factory=dict)
 
 
 def match_objects(result_labels: Frames, truth_labels: Frames) -> list[FrameMatch]:
@@ -165,23 +169,56 @@ def match_objects(result_labels: Frames, truth_labels: Frames) -> list[FrameMatc
 def _match_frame(found: np.ndarray, right: np.ndarray) -> FrameMatch:
     """Match the objects of one frame."""
     i, j, shared = count_overlaps(right, found, background=True)
-    _, place = np.unique(i, return_inverse=True)
-    area = np.bincount(place, shared)[place]
-    good = (i > 0) & (j > 0) & (2 * shared > area)
-    pairs = dict(zip(i[good].tolist(), j[good].tolist(), strict=True))
-    return FrameMatch(np.unique(i[i > 0]), np.unique(j[j > 0]), pairs)
+    pairs, inside = (
+        dict(zip(ids[good].tolist(), others[good].tolist(), strict=True))
+        for ids, others in ((i, j), (j, i))
+        for good in [(i > 0) & (j > 0) & (2 * shared > sum_counts(ids, shared))]
+    )
+    return FrameMatch(np.unique(i[i > 0]), np.unique(j[j > 0]), pairs, inside)
 
 
-def _compare(result: Lineage, truth: Lineage, matches: list[FrameMatch]) -> Scores:
-    match: dict[Node, Node] = {
+def match_tracked(result: Lineage, truth: Lineage, matches: list[FrameMatch]) -> dict[Node, Node]:
+    """Choose the matches of which both objects have a track.
+
+    Parameters
+    ----------
+    result, truth : Lineage
+        The two lineages.
+    matches : list of FrameMatch
+        Their objects.
+
+    Returns
+    -------
+    dict of (t, object id) to (t, object id)
+        Object of the truth to object of the result.
+    """
+    return {
         (t, wanted): (t, found)
         for t, frame in enumerate(matches)
         for wanted, found in frame.pairs.items()
         if result.tracks_at(t, found) and truth.tracks_at(t, wanted)
     }
+
+
+def score(result: Lineage, truth: Lineage, matches: list[FrameMatch]) -> Scores:
+    """Compare a lineage with a true one whose objects were matched already.
+
+    Parameters
+    ----------
+    result, truth : Lineage
+        The two lineages.
+    matches : list of FrameMatch
+        Their objects, as `match_objects` gives them.
+
+    Returns
+    -------
+    dict
+        As `compare` does.
+    """
+    match = match_tracked(result, truth, matches)
     truth_objects = sum(len(truth.labelled(t)) for t in range(len(matches)))
     result_objects = sum(len(result.labelled(t)) for t in range(len(matches)))
-    truth_links, result_links = _links(truth), _links(result)
+    truth_links, result_links = find_links(truth), find_links(result)
     translated = {(match[a], match[b]) for a, b in truth_links if a in match and b in match}
     found = sum(a in match and b in match and (match[a], match[b]) in result_links for a, b in truth_links)
     precision, recall = _share(len(translated & result_links), len(result_links)), _share(found, len(truth_links))
@@ -197,7 +234,7 @@ def _compare(result: Lineage, truth: Lineage, matches: list[FrameMatch]) -> Scor
         "truth_divisions": len(truth.divisions),
         "result_divisions": len(result.divisions),
     }
-    exact, near = (_true_divisions(result, truth, match, slack) for slack in (0, 1))
+    exact, near = (len(match_divisions(result, truth, match, slack)) for slack in (0, 1))
     n_truth, n_result = len(truth.divisions), len(result.divisions)
     scores["division_precision"], scores["division_recall"] = _share(exact, n_result), _share(exact, n_truth)
     scores["division_f1"] = _share(2 * exact, n_truth + n_result)
@@ -205,8 +242,19 @@ def _compare(result: Lineage, truth: Lineage, matches: list[FrameMatch]) -> Scor
     return scores
 
 
-def _links(lineage: Lineage) -> set[tuple[Node, Node]]:
-    """Collect the links between objects as ((t, object), (t, object))."""
+def find_links(lineage: Lineage) -> set[tuple[Node, Node]]:
+    """Collect the links of a lineage: from an object to the next one of its track, from a parent to its children.
+
+    Parameters
+    ----------
+    lineage : Lineage
+        The lineage.
+
+    Returns
+    -------
+    set of tuple
+        As ((t, object id), (t, object id)).
+    """
     links = set()
     last: dict[int, Node] = {}
     first: dict[int, Node] = {}
@@ -222,18 +270,35 @@ def _links(lineage: Lineage) -> set[tuple[Node, Node]]:
     return links
 
 
-def _true_divisions(result: Lineage, truth: Lineage, match: dict[Node, Node], slack: int) -> int:
-    """Count the divisions of the truth that the result has, at most `slack` frames off; each of its own counts once."""
+def match_divisions(
+    result: Lineage, truth: Lineage, match: dict[Node, Node], slack: int
+) -> list[tuple[Division, Division]]:
+    """Find the divisions of the truth that the result has.
+
+    Parameters
+    ----------
+    result, truth : Lineage
+        The two lineages.
+    match : dict
+        Objects of the truth to those of the result, as `match_tracked` gives them.
+    slack : int
+        Frames that a division may be off.
+
+    Returns
+    -------
+    list of (Division, Division)
+        Division of the truth and the one of the result; each of them at most once.
+    """
     free = {division.parent_track_id: division for division in result.divisions.values()}
-    count = 0
+    pairs = []
     for wanted in sorted(truth.divisions.values()):
         candidates = (d for d in free.values() if abs(d.t - wanted.t) <= slack)
         for found in sorted(candidates, key=lambda d: (abs(d.t - wanted.t), d)):
             if _same_division(found, wanted, result, truth, match):
                 del free[found.parent_track_id]
-                count += 1
+                pairs.append((wanted, found))
                 break
-    return count
+    return pairs
 
 
 def _same_division(found: Division, wanted: Division, result: Lineage, truth: Lineage, match: dict[Node, Node]) -> bool:

@@ -17,6 +17,7 @@ from nbtrack.data.detections import Detections
 from nbtrack.errors import InputError
 from nbtrack.parallel import ExecutorLike, FrameReader, Progress, map_frames
 from nbtrack.regions import Regions, check_labels, intensity_sums, position_products, region_table, scan_regions
+from nbtrack.regions.outlines import hull_shapes, inscribed_radii
 
 
 @dataclass(eq=False)
@@ -54,6 +55,11 @@ class FrameObjects:
         axes = np.swapaxes(vectors, 1, 2)[:, ::-1]
         largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=2)[..., None], axis=2)
         return np.maximum(values[:, ::-1], 0.0), axes * np.where(largest < 0, -1.0, 1.0)
+
+    @cached_property
+    def hull(self) -> np.ndarray:
+        """Area of the convex hull and the depth of the deepest dip below it, shape (n, 2)."""
+        return hull_shapes(self.labels, self.regions)
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,15 @@ def _eccentricity(objects: FrameObjects) -> np.ndarray:
     return np.asarray(np.sqrt(1 - smallest / np.where(largest > 0, largest, 1.0)) * (largest > 0))
 
 
+def _axis_ratio(objects: FrameObjects) -> np.ndarray:
+    spread = np.sqrt(objects.principal[0])
+    return np.asarray(spread[:, 1] / np.where(spread[:, 0] > 0, spread[:, 0], 1.0))
+
+
+def _inscribed_radius(objects: FrameObjects) -> np.ndarray:
+    return inscribed_radii(objects.labels, objects.regions, [side / min(objects.scale) for side in objects.scale])
+
+
 def _equivalent_radius(objects: FrameObjects) -> np.ndarray:
     size, ndim = objects.regions.size, objects.labels.ndim
     return np.sqrt(size / np.pi) if ndim == 2 else np.cbrt(size * 3 / (4 * np.pi))
@@ -157,6 +172,21 @@ FEATURES = {
             _axis_columns,
         ),
         Feature("eccentricity", "0 for a disk, towards 1 for a line.", "", _eccentricity, ndims=(2,)),
+        Feature("axis_ratio", "Second principal radius over the first: 1 for a disk, 0 for a line.", "", _axis_ratio),
+        Feature(
+            "inscribed_radius",
+            "Radius of the largest disk or ball that fits in, in the smallest side of a pixel.",
+            "px",
+            _inscribed_radius,
+        ),
+        Feature(
+            "convexity",
+            "Share of the convex hull that is filled; below 1 where the outline dips in.",
+            "",
+            lambda o: o.regions.size / o.hull[:, 0],
+            ndims=(2,),
+        ),
+        Feature("dip", "How deep the outline dips below the convex hull.", "px", lambda o: o.hull[:, 1], ndims=(2,)),
         Feature("touches_border", "1 if the object touches the border of the frame.", "", _touches_border),
         Feature(
             "intensity_mean",

@@ -6,6 +6,7 @@ nearer than the maximal distance. Frames without objects do not stop anything: l
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +42,32 @@ def link_candidates(detections: Detections, params: TrackingParams) -> Hypothesi
     InputError
         If the data scales do not fit the dimensions, or a probability is not a number between 0 and 1.
     """
+    graph = collect_objects(detections, params)
+    neighbors = _neighbors(params, graph.p_division, graph.n_detections)
+    source, target, distance = _nearest(graph.t, graph.position, neighbors, params)
+    return replace(graph, source=source, target=target, distance=distance)
+
+
+def collect_objects(detections: Detections, params: TrackingParams) -> HypothesisGraph:
+    """Build a graph of the objects that are to be tracked, without links.
+
+    Parameters
+    ----------
+    detections : Detections
+        Objects with their table. Columns ``p_count_0`` to ``p_count_m`` and ``p_division`` are taken as probabilities.
+    params : TrackingParams
+        Field of view, size range, data scales and border.
+
+    Returns
+    -------
+    HypothesisGraph
+        Positions in scaled units.
+
+    Raises
+    ------
+    InputError
+        If the data scales do not fit the dimensions, or a probability is not a number between 0 and 1.
+    """
     ndim, table = detections.ndim, detections.table
     scales = coordinate_scales(detections, params)
     low, high = field_of_view(detections, params)
@@ -52,24 +79,20 @@ def link_candidates(detections: Detections, params: TrackingParams) -> Hypothesi
     box_low = kept[[f"bbox_{a}_min" for a in axes]].to_numpy(float)
     box_high = kept[[f"bbox_{a}_max" for a in axes]].to_numpy(float)
     border = border_factor(center, box_low, box_high, low, high, scales, params)
-    t = kept["t"].to_numpy(np.int64)
-    position = center * scales
     p_division = _probabilities(kept, ["p_division"]) if "p_division" in kept else None
-    p_division = None if p_division is None else p_division[:, 0]
-    source, target, distance = _nearest(t, position, _neighbors(params, p_division, len(t)), params)
     counts = [name for name in kept.columns if name.startswith("p_count_")]
     return HypothesisGraph(
-        t=t,
+        t=kept["t"].to_numpy(np.int64),
         object_id=kept["object_id"].to_numpy(np.int64),
         row=rows,
-        position=position,
+        position=center * scales,
         size=kept["size"].to_numpy(float),
         border=border,
-        source=source,
-        target=target,
-        distance=distance,
+        source=np.zeros(0, np.int64),
+        target=np.zeros(0, np.int64),
+        distance=np.zeros(0),
         p_count=_probabilities(kept, [f"p_count_{k}" for k in range(len(counts))]) if counts else None,
-        p_division=p_division,
+        p_division=None if p_division is None else p_division[:, 0],
     )
 
 

@@ -53,3 +53,26 @@ def count_overlaps(
     shared_a, shared_b = ids_a[i].astype(np.int64), ids_b[j].astype(np.int64)
     wanted = background | ((shared_a != 0) & (shared_b != 0))
     return shared_a[wanted], shared_b[wanted], counts[wanted]
+
+
+def sum_counts(ids: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Sum the counts of each id.
+
+    Parameters
+    ----------
+    ids, counts : ndarray of int, shape (n,)
+        One side of the pairs of `count_overlaps`, and their counts.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        For each pair the sum over all pairs with its id: with ``background=True``, the pixels of the object.
+
+    Examples
+    --------
+    >>> sum_counts(np.array([4, 4, 9]), np.array([1, 2, 5]))
+    array([3., 3., 5.])
+    """
+    _, place = np.unique(ids, return_inverse=True)
+    sums: np.ndarray = np.bincount(place, counts)[place]
+    return sums

@@ -23,6 +23,7 @@ def param(
     high: float | None = None,
     unit: str | None = None,
     choices: tuple[Any, ...] | None = None,
+    used_by: tuple[str, ...] | None = None,
     **presets: Any,
 ) -> Any:
     """Declare one parameter: a dataclass field that knows how to show and check itself.
@@ -42,13 +43,15 @@ def param(
         Unit of the value, for example ``"s"`` or ``"px"``.
     choices : tuple, optional
         The allowed values.
+    used_by : tuple of str, optional
+        The presets under which it means something; all if not given.
     **presets : Any
         The default under other presets, by the name of the preset.
 
     Returns
     -------
     dataclasses.Field
-        With the metadata ``label``, ``help``, ``low``, ``high``, ``unit``, ``choices`` and ``presets``.
+        With the metadata ``label``, ``help``, ``low``, ``high``, ``unit``, ``choices``, ``used_by`` and ``presets``.
     """
     metadata = {
         "label": label,
@@ -57,6 +60,7 @@ def param(
         "high": high,
         "unit": unit,
         "choices": choices,
+        "used_by": used_by,
         "presets": presets,
     }
     return field(default=default, metadata=metadata)
@@ -179,7 +183,7 @@ class SegmentationParams:
             )
 
 
-PRESETS = ("conservation", "chaingraph")
+PRESETS = ("adaptive", "conservation", "chaingraph")
 """The sets of energies that `TrackingParams` offers."""
 
 
@@ -212,31 +216,35 @@ class TrackingParams:
     """
 
     preset: str = param(
-        "conservation",
+        "adaptive",
         "Preset",
-        "Which energies: conservation (mergers, probabilities) or chaingraph (distances, no mergers).",
+        "Which energies: adaptive (shapes and overlaps, learned from the movie itself), conservation (mergers, "
+        "probabilities) or chaingraph (distances, no mergers).",
         choices=PRESETS,
     )
     divisible: bool = param(True, "Divisible objects", "Whether objects may divide, such as proliferating cells.")
     appearance: float = param(
-        500.0,
+        3.0,
         "Appearance",
         "Energy of starting a track inside the movie; high values forbid it if possible.",
         low=0,
+        conservation=500.0,
         chaingraph=1000.0,
     )
     disappearance: float = param(
-        500.0,
+        3.0,
         "Disappearance",
         "Energy of ending a track inside the movie; high values forbid it if possible.",
         low=0,
+        conservation=500.0,
         chaingraph=1000.0,
     )
     opportunity: float = param(
-        0.0,
+        5.0,
         "Opportunity",
         "Energy of treating an object as a false detection; high values track more objects, noise included.",
         low=0,
+        conservation=0.0,
         chaingraph=1000.0,
     )
     noise_rate: float = param(
@@ -245,21 +253,37 @@ class TrackingParams:
         "Expected share of false detections (chaingraph); small values keep every object if possible.",
         low=0.0001,
         high=0.9999,
+        used_by=("chaingraph",),
     )
     noise_weight: float = param(
         100.0,
         "Noise weight",
         "Balance of detections against transitions (chaingraph); high values with a small noise rate keep objects.",
         low=0,
+        used_by=("chaingraph",),
     )
     detection_weight: float = param(
-        10.0, "Detection weight", "Weight of the number of objects in a detection (conservation).", low=0
+        2.0,
+        "Detection weight",
+        "Weight of the number of objects in a detection (conservation; adaptive with a classifier).",
+        low=0,
+        conservation=10.0,
+        used_by=("conservation", "adaptive"),
     )
     division_weight: float = param(
-        10.0, "Division weight", "Weight of the probability of a division (conservation).", low=0
+        1.0,
+        "Division weight",
+        "Weight of the probability of a division (conservation; adaptive with a classifier).",
+        low=0,
+        conservation=10.0,
+        used_by=("conservation", "adaptive"),
     )
     transition_weight: float = param(
-        10.0, "Transition weight", "Weight of the probability of a link (conservation).", low=0
+        10.0,
+        "Transition weight",
+        "Weight of the probability of a link (conservation).",
+        low=0,
+        used_by=("conservation",),
     )
     alpha: float = param(
         5.0,
@@ -267,6 +291,7 @@ class TrackingParams:
         "Distance at which the probability of a link has fallen to 1/e (conservation).",
         low=0.001,
         unit="px, scaled",
+        used_by=("conservation",),
     )
     division_probability: float = param(
         0.5,
@@ -274,12 +299,18 @@ class TrackingParams:
         "Probability that an object divides, where no classifier says it (conservation).",
         low=0,
         high=1,
+        used_by=("conservation",),
     )
     division_threshold: float = param(
         0.1, "Division threshold", "An object less likely to divide than this may not divide.", low=0, high=1
     )
     division_distance: float = param(
-        0.0, "Division distance", "Expected distance from mother to daughter (chaingraph).", low=0, unit="px, scaled"
+        0.0,
+        "Division distance",
+        "Expected distance from mother to daughter (chaingraph).",
+        low=0,
+        unit="px, scaled",
+        used_by=("chaingraph",),
     )
     division_angle: float = param(
         0.0,
@@ -288,6 +319,7 @@ class TrackingParams:
         low=0,
         high=180,
         unit="degrees",
+        used_by=("chaingraph",),
     )
     objects_per_merger: int = param(
         2,
@@ -301,19 +333,21 @@ class TrackingParams:
         None, "Object size", "Size of one object, for the size prior; the median if empty.", low=1, unit="px"
     )
     neighbors: int = param(
-        3,
+        6,
         "Number of neighbors",
         "Candidates kept per object in the next and in the previous frame; 2 or 3 are usual.",
         low=1,
         high=20,
+        conservation=3,
         chaingraph=2,
     )
     max_distance: float = param(
-        200.0,
+        1e6,
         "Maximal distance",
         "No object moves this far between two frames.",
         low=0,
         unit="px, scaled",
+        conservation=200.0,
         chaingraph=50.0,
     )
     border_width: float = param(
@@ -328,6 +362,129 @@ class TrackingParams:
         "Border from",
         "Measure the distance to the border from the bounding box or the center.",
         choices=("box", "center"),
+    )
+    reach: float = param(
+        5.0,
+        "Reach",
+        "No object moves further than this between two frames (adaptive).",
+        low=0,
+        unit="radii",
+        used_by=("adaptive",),
+    )
+    border_reach: float = param(
+        1.0,
+        "Border reach",
+        "Within this distance from the border, appearing and disappearing is cheaper (adaptive).",
+        low=0,
+        unit="radii",
+        used_by=("adaptive",),
+    )
+    drift: float = param(
+        0.1,
+        "Drift",
+        "Undo a jump of the whole frame if its objects then overlap by this much more; 1 never does (adaptive).",
+        low=0,
+        high=1,
+        used_by=("adaptive",),
+    )
+    missed_frames: int = param(
+        2,
+        "Missed frames",
+        "In so many frames in a row an object may go undetected (adaptive).",
+        low=0,
+        high=10,
+        used_by=("adaptive",),
+    )
+    missed_cost: float = param(
+        3.0, "Missed cost", "Energy of each frame without the object (adaptive).", low=0, used_by=("adaptive",)
+    )
+    link_weights: tuple[float, float, float, float, float] = param(
+        (1.0, 1.0, 4.0, 2.0, 1.0),
+        "Link weights",
+        "Weights of distance, length in the object's own shape, overlap, size and shape change (adaptive).",
+        low=0,
+        used_by=("adaptive",),
+    )
+    link_offset: float = param(
+        5.0,
+        "Link offset",
+        "Energy that a link saves before its features are weighed (adaptive).",
+        low=0,
+        used_by=("adaptive",),
+    )
+    largest_energy: float = param(
+        8.0, "Largest energy", "No link costs or saves more than this (adaptive).", low=0.001, used_by=("adaptive",)
+    )
+    self_training: bool = param(
+        True,
+        "Self-training",
+        "Learn the weights anew from the sure links and divisions of the movie (adaptive).",
+        used_by=("adaptive",),
+    )
+    prior_strength: float = param(
+        30.0,
+        "Prior strength",
+        "How firmly self-training holds on to the weights as given (adaptive).",
+        low=0.001,
+        used_by=("adaptive",),
+    )
+    passes: int = param(
+        2,
+        "Passes",
+        "Track this often; each pass knows velocities and divisions of the last (adaptive).",
+        low=1,
+        high=9,
+        used_by=("adaptive",),
+    )
+    velocity: float = param(
+        0.5,
+        "Velocity",
+        "Share of its last step that an object is expected to go on (adaptive).",
+        low=0,
+        high=1,
+        used_by=("adaptive",),
+    )
+    division_cost: float = param(
+        2.5,
+        "Division cost",
+        "Energy of a division beyond that of the best link (adaptive).",
+        low=0,
+        used_by=("adaptive",),
+    )
+    division_weights: tuple[float, float, float, float, float] = param(
+        (3.0, 3.0, 6.0, 1.0, 3.0),
+        "Division weights",
+        "Weights of position, size, unlike daughters, space between them and overlap (adaptive).",
+        low=0,
+        used_by=("adaptive",),
+    )
+    short_life_cost: float = param(
+        3.0,
+        "Short life cost",
+        "Energy of a division whose mother or daughter lives for less than three frames (adaptive).",
+        low=0,
+        used_by=("adaptive",),
+    )
+    merge_cost: float = param(
+        5.0,
+        "Merge cost",
+        "Energy of two objects under one mask beyond that of the best link (adaptive).",
+        low=0,
+        used_by=("adaptive",),
+    )
+    merge_weights: tuple[float, float, float, float] = param(
+        (3.0, 4.0, 1.0, 2.0),
+        "Merge weights",
+        "Weights of position, size, space between the two and overlap (adaptive).",
+        low=0,
+        used_by=("adaptive",),
+    )
+    longest_merger: int = param(
+        8,
+        "Longest merger",
+        "Two objects that part again share a mask for so many frames at most (adaptive).",
+        low=1,
+        used_by=("adaptive",),
     )
     one_frame_tracks: bool = param(True, "One-frame tracks", "Whether an object may appear and vanish at once.")
     t_range: tuple[int, int] | None = param(

@@ -1,7 +1,10 @@
 """A project: a folder that remembers the parameters, inputs, results and edits of one movie.
 
 ``project.json`` holds the format version, and for each stage its parameters and its inputs; ``results/STAGE/NAME.csv``
-the tables of a stage; ``edits.jsonl`` the edit log, which a `Session` writes and from which it comes back.
+the tables of a stage; ``edits.jsonl`` the edit log, which a `Session` writes and from which it comes back. Logs that
+were put aside are ``edits-1.jsonl``, ``edits-2.jsonl`` and so on; the objects of all logs are in ``objects``. The
+folder ``labelling`` holds the labels of objects and the classifier that learned from them; ``pins/OBJECTS.json``
+what is held fixed when these objects are tracked.
 
 A stage is stale when something that it was made from changed afterwards. Nothing is marked for that: a stage remembers
 the fingerprint of what came before it, and is stale if that is another one now. So going back to the old parameters
@@ -10,34 +13,45 @@ makes the old results valid again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import re
 import shutil
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from nbtrack.data.content import hash_content
+from nbtrack.data.pins import Pin
 from nbtrack.errors import InputError
 from nbtrack.io.atomic import atomic_path
 from nbtrack.io.export import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-STAGES = ("read", "segment", "measure", "hypotheses", "solve")
+STAGES = ("read", "segment", "measure", "classify", "hypotheses", "solve")
 """The stages in the order of the work: each is made from those before it."""
 PROJECT_FILE = "project.json"
 EDITS_FILE = "edits.jsonl"
 RESULTS_FOLDER = "results"
+OBJECTS_FOLDER = "objects"
+LABELLING_FOLDER = "labelling"
+PINS_FOLDER = "pins"
+UNFINISHED = "new-"
+"""Names of label images begin so until they are complete and their hash is known."""
 VERSION = 1
 """Version of the layout of the folder."""
 
-_BLOCK = 2**20
-_BLOCKS = 64
+_ARCHIVED = re.compile(r"edits-(\d+)\.jsonl")
+_QUIET = 60
+"""Seconds after which a file that nobody writes any longer counts as abandoned."""
 _log = logging.getLogger(__name__)
 
 
@@ -245,7 +259,128 @@ class Project:
         """The edit log of this project, for ``Session(..., log=project.edit_log)`` and ``Session.reopen``."""
         return self.path / EDITS_FILE
 
+    @property
+    def labelling_folder(self) -> Path:
+        """Where labels of objects and what was learned from them are kept; `Labelling.save` and `load` take it."""
+        return self.path / LABELLING_FOLDER
+
+    def save_pins(self, pins: Iterable[Pin], objects: str) -> None:
+        """Keep what is to be held fixed when objects are tracked.
+
+        Parameters
+        ----------
+        pins : iterable of Pin
+            All of them; those that were kept for these objects before are replaced.
+        objects : str
+            Hash of the objects, as `nbtrack.editing.log.hash_objects` gives it: ids mean nothing without them.
+
+        Raises
+        ------
+        InputError
+            If they cannot be written.
+        """
+        content = {"format": "nbtrack pins", "version": VERSION, "objects": objects, "pins": [asdict(p) for p in pins]}
+        with atomic_path(self._pins_file(objects), overwrite=True) as temporary:
+            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+    def load_pins(self, objects: str) -> tuple[Pin, ...]:
+        """Read what is to be held fixed.
+
+        Parameters
+        ----------
+        objects : str
+            Hash of the objects.
+
+        Returns
+        -------
+        tuple of Pin
+            Empty if nothing was kept for these objects.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged.
+        """
+        file = self._pins_file(objects)
+        if not file.exists():
+            return ()
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            if content["format"] == "nbtrack pins" and content["version"] <= VERSION and content["objects"] == objects:
+                return tuple(Pin(**entry) for entry in content["pins"])
+            raise ValueError("it is of another format, version, or for other objects")
+        except (OSError, ValueError, TypeError, LookupError) as error:
+            raise InputError(f"`{file}` is damaged: {error}. Put back a copy, or remove it to begin anew.") from error
+
+    def objects_file(self, objects: str) -> Path:
+        """Tell where label images are kept.
+
+        Parameters
+        ----------
+        objects : str
+            Hash of the objects, which their edit log names as well.
+
+        Returns
+        -------
+        Path
+            In the folder ``objects``, which is made if it is not there.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be made.
+        """
+        folder = self.path / OBJECTS_FOLDER
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"`{folder}` cannot be made: {error}. Check the folder of the project.") from error
+        return folder / f"{objects[:16]}.h5"
+
+    def remove_unused_objects(self) -> None:
+        """Remove label images that no edit log belongs to, and what an interrupted run left.
+
+        None of the former goes if a log cannot be read. A file that another process writes at the moment stays.
+        """
+        for file in (self.path / OBJECTS_FOLDER).iterdir() if (self.path / OBJECTS_FOLDER).is_dir() else ():
+            if file.name.lstrip(".").startswith(UNFINISHED) and _is_abandoned(file):
+                _remove(file)
+        used = {read_log_header(log)[0] for log in self.path.glob("edits*.jsonl")}
+        if None in used:
+            return
+        keep = {self.objects_file(objects) for objects in used if objects is not None}
+        for file in (self.path / OBJECTS_FOLDER).glob("*.h5"):
+            if file not in keep and not file.name.startswith(UNFINISHED):
+                _remove(file)
+
+    def archive_edits(self) -> Path | None:
+        """Put the edit log aside under the next free name, so that a new one can begin.
+
+        Returns
+        -------
+        Path or None
+            ``edits-1.jsonl``, ``edits-2.jsonl``, ...; None if there was no log.
+
+        Raises
+        ------
+        InputError
+            If it cannot be renamed.
+        """
+        if not self.edit_log.exists():
+            return None
+        numbers = [int(found[1]) for file in self.path.iterdir() if (found := _ARCHIVED.fullmatch(file.name))]
+        target = self.path / f"edits-{max(numbers, default=0) + 1}.jsonl"
+        try:
+            return self.edit_log.rename(target)
+        except OSError as error:
+            raise InputError(
+                f"`{self.edit_log}` cannot be put aside: {error}. Nothing was changed; check the folder."
+            ) from error
+
     # ------------------------------------------------------------------ helpers
+    def _pins_file(self, objects: str) -> Path:
+        return self.path / PINS_FOLDER / f"{objects[:16]}.json"
+
     def _entry(self, stage: str, params: Any) -> dict[str, Any]:
         _check_stage(stage)
         before = self._fingerprint_before(stage, self._stages)
@@ -276,42 +411,25 @@ class Project:
                 table.to_csv(temporary / f"{name}.csv", index=False, lineterminator="\n")
 
 
-def hash_content(path: Path) -> str:
-    """Hash a file, or the files of a folder, by name, size and content.
+def read_log_header(log: Path) -> tuple[str | None, bool]:
+    """Tell what an edit log belongs to.
 
     Parameters
     ----------
-    path : Path
-        What to hash. Of a file above 64 MiB, 64 evenly spaced blocks of 1 MiB are read, so that a movie of any size
-        takes a moment.
+    log : Path
+        The log; it need not exist or be whole.
 
     Returns
     -------
-    str
-        SHA-256, hexadecimal.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
+    tuple
+        The hash of its objects, None if it cannot be read; and whether there is more in it than its first line.
     """
-    digest = hashlib.sha256()
+    rest = b""
     try:
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        for file in files:
-            size = file.stat().st_size
-            name = file.relative_to(path).as_posix() if path.is_dir() else ""
-            digest.update(f"{name}\0{size}\0".encode())
-            last = max(size - _BLOCK, 0)
-            dense = size <= _BLOCK * _BLOCKS
-            starts = range(0, size, _BLOCK) if dense else [last * i // (_BLOCKS - 1) for i in range(_BLOCKS)]
-            with file.open("rb") as opened:
-                for start in starts:
-                    opened.seek(start)
-                    digest.update(opened.read(_BLOCK))
-    except OSError as error:
-        raise InputError(f"`{path}` cannot be read: {error}. Check the file.") from error
-    return digest.hexdigest()
+        head, _, rest = log.read_bytes().partition(b"\n")
+        return str(json.loads(head)["detections"]), bool(rest)
+    except (OSError, ValueError, TypeError, LookupError):
+        return None, bool(rest)
 
 
 def _write_project(file: Path, stages: Mapping[str, Any]) -> None:
@@ -348,6 +466,32 @@ def _read_project(file: Path) -> dict[str, dict[str, Any]]:
         for name in entry["tables"]:
             _check_name(name)
     return stages
+
+
+def _is_abandoned(file: Path) -> bool:
+    """Tell whether an unfinished HDF5 file was left behind: it has been quiet, and no process holds its lock."""
+    try:
+        if time.time() - file.stat().st_mtime < _QUIET:
+            return False
+        with file.open("rb+") as opened:
+            _lock(opened.fileno())
+    except OSError:
+        return False
+    return True
+
+
+def _lock(file_number: int) -> None:
+    """Lock a file as HDF5 does while it writes, until it is closed; fails if another does."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, which refuses to remove an open file
+        return
+    fcntl.flock(file_number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _remove(file: Path) -> None:
+    with contextlib.suppress(OSError):
+        file.unlink()
 
 
 def _check_stage(stage: str) -> None:

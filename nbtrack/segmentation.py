@@ -101,14 +101,8 @@ def segment(
     _check_movie(movie)
     made_by = {"stage": "segment", "movie": movie.name, **asdict(params)}
     if method is None:
-        cores = _core_channel(params)
-        for name, number in (("channel", params.channel), ("core_channel", cores)):
-            if number is not None and number >= movie.n_channels:
-                raise InputError(
-                    f"`{name}` is {number}, but {movie.name!r} has {_channels(movie)}. Choose one of these."
-                )
-        readers = [FrameReader(movie, c) for c in (params.channel, cores) if c is not None]
-        work: Any = _ThresholdFrame(params, _sigmas(params.sigma, movie.ndim), _range(movie))
+        work: Any
+        work, readers = _thresholding(movie, params)
     else:
         if params != SegmentationParams(size=params.size):
             raise InputError(
@@ -135,6 +129,56 @@ def segment(
             found.append(regions)
         frames = store.finish()
     return Detections(frames, region_table(found, movie.ndim), movie.frame_shape, movie.scale, made_by)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameObjects:
+    """The objects of one frame, and what they were chosen from.
+
+    Parameters
+    ----------
+    labels : ndarray of uint32, shape ([z,] y, x)
+        Label image, as `segment` makes it.
+    sizes : ndarray of int64, shape (n,)
+        Pixels of each region above the threshold, also of those that are too small or too large to be kept.
+    values : ndarray, shape ([z,] y, x)
+        What the threshold is applied to.
+    """
+
+    labels: np.ndarray
+    sizes: np.ndarray
+    values: np.ndarray
+
+
+def segment_frame(movie: Movie, t: int, params: SegmentationParams) -> FrameObjects:
+    """Find the objects of a single frame, to try parameters out.
+
+    Parameters
+    ----------
+    movie : Movie
+        Prediction map or binary movie.
+    t : int
+        Frame.
+    params : SegmentationParams
+        The parameters.
+
+    Returns
+    -------
+    FrameObjects
+        The label image is the one that `segment` makes of this frame.
+
+    Raises
+    ------
+    InputError
+        If a parameter does not fit the movie, or values are missing (NaN).
+    """
+    _check_movie(movie)
+    work, readers = _thresholding(movie, params)
+    values, seeds = work.find(t, *[read(t) for read in readers])
+    labels, regions = label_regions(_above(values, params.threshold), seeds=seeds)
+    keep = (regions.size >= params.size[0]) & (regions.size <= params.size[1])
+    numbers = np.concatenate([[0], np.cumsum(keep) * keep]).astype(np.uint32)
+    return FrameObjects(numbers[labels], regions.size, values)
 
 
 def detect(labels: Movie, *, executor: ExecutorLike = None, progress: Progress = False) -> Detections:
@@ -213,15 +257,21 @@ class _ThresholdFrame:
     drange: tuple[float, float] | None
 
     def __call__(self, t: int, frame: np.ndarray, core_frame: np.ndarray | None = None) -> tuple[np.ndarray, Regions]:
+        image, seeds = self.find(t, frame, core_frame)
+        return label_regions(_above(image, self.params.threshold), seeds=seeds, size=self.params.size)
+
+    def find(
+        self, t: int, frame: np.ndarray, core_frame: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Make the image that the threshold is for, and, with two thresholds, the mask of the cores."""
         image = self._prepare(t, frame, self.params.channel)
-        seeds, size = None, self.params.size
-        if self.params.core_threshold is not None:
-            cores = image
-            if core_frame is not None:
-                cores = self._prepare(t, core_frame, self.params.core_channel)
-                image = image + cores
-            seeds = label_regions(_above(cores, self.params.core_threshold), size=size)[0] > 0
-        return label_regions(_above(image, self.params.threshold), seeds=seeds, size=size)
+        if self.params.core_threshold is None:
+            return image, None
+        cores = image
+        if core_frame is not None:
+            cores = self._prepare(t, core_frame, self.params.core_channel)
+            image = image + cores
+        return image, label_regions(_above(cores, self.params.core_threshold), size=self.params.size)[0] > 0
 
     def _prepare(self, t: int, frame: np.ndarray, channel: int | None) -> np.ndarray:
         """Check, normalise and smooth one channel of a frame."""
@@ -293,6 +343,16 @@ def _check_movie(movie: Any) -> None:
             f"A movie is needed: got {type(movie).__name__}. Read it by `nbtrack.read`, or give "
             "Movie.from_array(array, axes=...)."
         )
+
+
+def _thresholding(movie: Movie, params: SegmentationParams) -> "tuple[_ThresholdFrame, list[FrameReader]]":
+    """Give who segments a frame, and what it needs to read; refuse channels that are not there."""
+    cores = _core_channel(params)
+    for name, number in (("channel", params.channel), ("core_channel", cores)):
+        if number is not None and number >= movie.n_channels:
+            raise InputError(f"`{name}` is {number}, but {movie.name!r} has {_channels(movie)}. Choose one of these.")
+    readers = [FrameReader(movie, c) for c in (params.channel, cores) if c is not None]
+    return _ThresholdFrame(params, _sigmas(params.sigma, movie.ndim), _range(movie)), readers
 
 
 def _channels(movie: Movie) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from nbtrack.adaptive.tracker import track_adaptively
+from nbtrack.data.energies import Solved
 from nbtrack.data.pins import Pin
 from nbtrack.data.result import TrackingResult
 from nbtrack.errors import InputError
-from nbtrack.hypotheses import link_candidates
+from nbtrack.hypotheses import collect_objects, link_candidates
 from nbtrack.model.energies import compute_energies
+from nbtrack.model.energy_tables import tabulate
 from nbtrack.model.objective import energy_of
 from nbtrack.params import TrackingParams
 from nbtrack.solvers.control import Control
@@ -23,11 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from nbtrack.data.detections import Detections
+    from nbtrack.data.energies import Energies
     from nbtrack.data.graph import HypothesisGraph
     from nbtrack.data.movie import Movie
-    from nbtrack.data.problem import Problem
+    from nbtrack.data.problem import Problem, Solution
     from nbtrack.solvers.control import Progress
     from nbtrack.solvers.pinned import PinnedState
+    from nbtrack.solvers.solve import Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +44,7 @@ def track(
     *,
     fixed: Iterable[Pin | Mapping[str, Any]] = (),
     movie: Movie | None = None,
+    graph: HypothesisGraph | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> TrackingResult:
@@ -54,6 +61,8 @@ def track(
         States that the answer must keep: objects, counts, links, divisions. A link that is no candidate is added.
     movie : Movie, optional
         The raw movie, to be passed on to views and files.
+    graph : HypothesisGraph, optional
+        What `start_graph` gives for these objects and parameters, if it is there already.
     progress : callable, optional
         Called with incumbent, bound and gap now and then.
     cancel : threading.Event, optional
@@ -76,14 +85,145 @@ def track(
     params = params or TrackingParams()
     if movie is not None:
         check_movie(movie, detections)
-    graph = link_candidates(detections, params)
+    found = solve_movie(detections, params, fixed=fixed, graph=graph, progress=progress, cancel=cancel)
+    return read_result(found, detections, params, movie)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolvedMovie:
+    """A movie as a problem with its solution, before a lineage is read off it.
+
+    Parameters
+    ----------
+    graph : HypothesisGraph
+        Objects and candidate links.
+    problem : Problem
+        Energies of all states.
+    outcome : Outcome
+        The solution and the report.
+    pins : tuple of Pin
+        What was held.
+    states : sequence of PinnedState
+        The same in the words of the graph.
+    explain : callable
+        Writes the `Energies` of graph, problem and solution.
+    """
+
+    graph: HypothesisGraph
+    problem: Problem
+    outcome: Outcome
+    pins: tuple[Pin, ...]
+    states: Sequence[PinnedState]
+    explain: Callable[[HypothesisGraph, Problem, Solution], Energies]
+
+    @cached_property
+    def energies(self) -> Energies:
+        """Every term of every candidate."""
+        return self.explain(self.graph, self.problem, self.outcome.solution)
+
+
+def read_result(
+    found: SolvedMovie, detections: Detections, params: TrackingParams, movie: Movie | None = None
+) -> TrackingResult:
+    """Read lineage and tables off a solved movie.
+
+    Parameters
+    ----------
+    found : SolvedMovie
+        The solution.
+    detections, params, movie
+        As for `track`.
+
+    Returns
+    -------
+    TrackingResult
+    """
+    held = found.states if params.preset == "adaptive" else ()
+    solution = found.outcome.solution
+    decoded = decode(found.graph, found.problem, solution, longest_merger=params.longest_merger, pins=held)
+    tables: dict[str, Any] = dict(decoded.tables)
+    solved = Solved(
+        detections=detections,
+        graph=found.graph,
+        problem=found.problem,
+        solution=solution,
+        pins=found.pins,
+        explain=found.explain,
+    )
+    return TrackingResult(
+        lineage=decoded.lineage,
+        report=found.outcome.report,
+        params=params,
+        detections=detections,
+        movie=movie,
+        solved=solved,
+        **tables,
+    )
+
+
+def solve_movie(
+    detections: Detections,
+    params: TrackingParams,
+    *,
+    fixed: Iterable[Pin | Mapping[str, Any]] = (),
+    graph: HypothesisGraph | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> SolvedMovie:
+    """Find candidates and energies and solve; what `track` does before it reads a lineage off the solution.
+
+    Parameters
+    ----------
+    detections, params, fixed, graph, progress, cancel
+        As for `track`.
+
+    Returns
+    -------
+    SolvedMovie
+    """
+    graph = start_graph(detections, params) if graph is None else graph
     _check_graph(graph, detections)
     pins = [pin if isinstance(pin, Pin) else Pin(**pin) for pin in fixed]
-    graph, states = pinned_states(graph, pins, params.objects_per_merger)
     control = Control(timeout=params.timeout, progress=progress)
     if cancel is not None:
         control.cancel, control.cancellable = cancel, True
-    problem = _let_pinned_divide(compute_energies(graph, params), states)
+    if params.preset == "adaptive":
+        answer = track_adaptively(detections, graph, params, pins, control)
+        solved = SolvedMovie(
+            graph=answer.graph,
+            problem=answer.problem,
+            outcome=answer.outcome,
+            pins=tuple(pins),
+            states=answer.pins,
+            explain=answer.explain,
+        )
+    else:
+        solved = _solve_once(graph, params, pins, control)
+    _log.info("%s", solved.outcome.report)
+    return solved
+
+
+def start_graph(detections: Detections, params: TrackingParams) -> HypothesisGraph:
+    """Make the graph that tracking begins with: with candidate links, or the objects alone if the preset finds its own.
+
+    Parameters
+    ----------
+    detections : Detections
+        Objects with their table.
+    params : TrackingParams
+        Preset, field of view, size range, data scales, border, number of neighbors and maximal distance.
+
+    Returns
+    -------
+    HypothesisGraph
+    """
+    return collect_objects(detections, params) if params.preset == "adaptive" else link_candidates(detections, params)
+
+
+def _solve_once(graph: HypothesisGraph, params: TrackingParams, pins: Sequence[Pin], control: Control) -> SolvedMovie:
+    """Solve with the energies of a preset that knows them beforehand; the graph gets the links of the pins."""
+    graph, states = pinned_states(graph, pins, params.objects_per_merger)
+    problem = let_pinned_divide(compute_energies(graph, params), states)
     outcome = solve_problem(
         problem,
         solver=params.solver,
@@ -92,13 +232,16 @@ def track(
         pins=states,
         control=control,
     )
-    raw_problem = _let_pinned_divide(compute_energies(graph, params, convex=False), states)
+    raw_problem = let_pinned_divide(compute_energies(graph, params, convex=False), states)
     raw = energy_of(raw_problem, outcome.solution)
-    report = replace(outcome.report, raw_objective=raw)
-    _log.info("%s", report)
-    decoded = decode(graph, problem, outcome.solution)
-    return TrackingResult(
-        lineage=decoded.lineage, report=report, params=params, detections=detections, movie=movie, **decoded.tables
+    outcome = replace(outcome, report=replace(outcome.report, raw_objective=raw))
+    return SolvedMovie(
+        graph=graph,
+        problem=problem,
+        outcome=outcome,
+        pins=tuple(pins),
+        states=states,
+        explain=partial(tabulate, params=params),
     )
 
 
@@ -129,8 +272,20 @@ def check_movie(movie: Movie, detections: Detections) -> None:
         )
 
 
-def _let_pinned_divide(problem: Problem, states: Sequence[PinnedState]) -> Problem:
-    """Give a division variable to every detection whose division is pinned, whatever the parameters say."""
+def let_pinned_divide(problem: Problem, states: Sequence[PinnedState]) -> Problem:
+    """Give a division variable to every detection whose division is pinned, whatever the parameters say.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem.
+    states : sequence of PinnedState
+        What is held.
+
+    Returns
+    -------
+    Problem
+    """
     divides = problem.divides.copy()
     divides[[state.index for state in states if state.kind == "division" and state.low]] = True
     return replace(problem, divides=divides)

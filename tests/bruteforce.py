@@ -2,7 +2,7 @@
 
 Nothing here knows layers, rows or columns: it is the yardstick for the code that does. The symbols in the comments are
 those of the published model: y objects in a detection, x objects on a link, app and dis objects that appear and
-disappear, div a division, ext a division that names its children.
+disappear, div a division, ext a division that names its children, merge two objects that become one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,14 +24,27 @@ def may_divide(p: Problem, i: int) -> bool:
 
 
 def detection_faults(
-    p: Problem, i: int, y: int, app: int, dis: int, div: int, into: tuple[int, ...], out: tuple[int, ...], ext: int
+    p: Problem,
+    i: int,
+    y: int,
+    app: int,
+    dis: int,
+    div: int,
+    into: tuple[int, ...],
+    out: tuple[int, ...],
+    ext: int,
+    merges: int = 0,
+    merged: int = 0,
 ) -> list[str]:
-    """List the rules that the states around one detection break; `ext` divisions by name start here."""
+    """List the rules that the states around one detection break.
+
+    `ext` divisions by name start here, `merges` end here, `merged` begin here.
+    """
     rules = {
         "states exist": y <= p.capacity[i] and app <= p.appearance_capacity[i] and dis <= p.disappearance_capacity[i],
         "a division needs its variable": not div or may_divide(p, i),
-        "in": sum(into) + app == y,
-        "out": sum(out) + dis + ext == y + div,
+        "in": sum(into) + app + merges == y,
+        "out": sum(out) + dis + ext + merged == y + div,
         "only one object divides": not div or y == 1,
         "children are separate": not (div and p.separate_children) or sum(x == 1 for x in out) >= 2,
         "one-frame track": p.one_frame_tracks or app == 0 or dis == 0,
@@ -39,6 +52,7 @@ def detection_faults(
         "whole mergers disappear": p.partial_appearance or dis == 0 or not any(out),
         "divides or disappears": not (div and dis),
         "a named division needs one object": ext == 0 or (ext == 1 and y == 1),
+        "a merge has one target": merges == 0 or (merges == 1 and y == 1),
     }
     return [f"{rule} (detection {i})" for rule, holds in rules.items() if not holds]
 
@@ -58,6 +72,8 @@ def faults(p: Problem, s: Solution) -> list[str]:
             (*s.flow[p.target == i].tolist(), *named_in),
             tuple(s.flow[p.source == i].tolist()),
             int(s.external[p.external_parent == i].sum()),
+            int(s.merges[p.merge_target == i].sum()),
+            int(s.merges[(p.merge_sources == i).any(axis=1)].sum()),
         )
     found += [f"link {a} is too full" for a in range(p.n_links) if not 0 <= s.flow[a] <= p.link_capacity[a]]
     found += [f"exclusion {m.tolist()}" for m in p.exclusions if np.count_nonzero(s.count[m]) > 1]
@@ -72,7 +88,8 @@ def energy(p: Problem, s: Solution) -> float:
     total = sum(_link_energy(p, a, int(s.flow[a]), bool(s.divides[p.source[a]])) for a in range(p.n_links))
     for i in range(p.n_detections):
         total += _energy_at(p, i, int(s.count[i]), int(s.appears[i]), int(s.vanishes[i]), int(s.divides[i]))
-    return total + sum(p.external[e, int(s.external[e])] for e in range(p.n_external))
+    total += sum(p.external[e, int(s.external[e])] for e in range(p.n_external))
+    return total + sum(p.merge[g, int(s.merges[g])] for g in range(p.n_merges))
 
 
 def best_energy(p: Problem, pins: Sequence[PinnedState] = ()) -> float:
@@ -91,7 +108,15 @@ def best_energy(p: Problem, pins: Sequence[PinnedState] = ()) -> float:
     ]
 
     @cache
-    def around(i: int, into: tuple[int, ...], out: tuple[int, ...], ext: int, used: bool | None) -> float:
+    def around(
+        i: int,
+        into: tuple[int, ...],
+        out: tuple[int, ...],
+        ext: int,
+        used: bool | None,
+        merges: int,
+        merged: int,
+    ) -> float:
         """Lowest energy of one detection and the links that leave it, given those links."""
         best = inf
         for y, app, dis, div in product(
@@ -100,7 +125,7 @@ def best_energy(p: Problem, pins: Sequence[PinnedState] = ()) -> float:
             range(p.disappearance_capacity[i] + 1),
             range(2),
         ):
-            states = {"count": y, "appearance": app, "disappearance": dis, "division": div}
+            states = {"count": y, "appearance": app, "disappearance": dis, "division": div + ext}
             if any(not _within(held, (kind, i), state) for kind, state in states.items()):
                 continue
             if used is not None and used != (y > 0):
@@ -108,35 +133,40 @@ def best_energy(p: Problem, pins: Sequence[PinnedState] = ()) -> float:
             moves = dict(zip(outgoing[i].tolist(), out, strict=True))
             if div and any(moves.get(a) and moves.get(b) for a, b in p.narrow_links.tolist()):
                 continue
-            if detection_faults(p, i, y, app, dis, div, into, out, ext):
+            if detection_faults(p, i, y, app, dis, div, into, out, ext, merges, merged):
                 continue
             links = sum(_link_energy(p, a, x, bool(div)) for a, x in moves.items())
             best = min(best, _energy_at(p, i, y, app, dis, div) + links)
         return best
 
     best = inf
-    for ext in product(range(2), repeat=p.n_external):
-        parents = [int(p.external_parent[e]) for e, on in enumerate(ext) if on]
-        if any(held.get(("division", parent), (0, 1))[1] == 0 for parent in parents):
-            continue
+    for ext, merge in product(product(range(2), repeat=p.n_external), product(range(2), repeat=p.n_merges)):
         named = sum(p.external[e, on] for e, on in enumerate(ext))
+        named += sum(p.merge[g, on] for g, on in enumerate(merge))
+        joins = [sum(on for g, on in enumerate(merge) if p.merge_target[g] == i) for i in range(p.n_detections)]
+        joined = [sum(on for g, on in enumerate(merge) if i in p.merge_sources[g]) for i in range(p.n_detections)]
+        along = [
+            sum(on for e, on in enumerate(ext) if p.external_parent[e] == i and j in p.external_children[e])
+            + sum(on for g, on in enumerate(merge) if p.merge_target[g] == j and i in p.merge_sources[g])
+            for i, j in zip(p.source, p.target, strict=True)
+        ]
         named_in = [tuple(on for e, on in enumerate(ext) if i in p.external_children[e]) for i in range(p.n_detections)]
         starts = [sum(on for e, on in enumerate(ext) if p.external_parent[e] == i) for i in range(p.n_detections)]
-        for flow in _flows(p, held):
+        for flow in _flows(p, held, along):
             into = [tuple(flow[a] for a in incoming[i]) + named_in[i] for i in range(p.n_detections)]
             out = [tuple(flow[a] for a in outgoing[i]) for i in range(p.n_detections)]
             for used in patterns:
                 total = named
                 for i in range(p.n_detections):
-                    total += around(i, into[i], out[i], starts[i], used.get(i))
+                    total += around(i, into[i], out[i], starts[i], used.get(i), joins[i], joined[i])
                     if total == inf:
                         break
                 best = min(best, total)
     return best
 
 
-def _flows(p: Problem, held: Bounds) -> Iterator[list[int]]:
-    """All states of all links that leave no detection over full."""
+def _flows(p: Problem, held: Bounds, along: list[int]) -> Iterator[list[int]]:
+    """All states of all links that leave no detection over full; `along` objects move by name between the same ends."""
     flow = [0] * p.n_links
     into, out = [0] * p.n_detections, [0] * p.n_detections
 
@@ -146,7 +176,11 @@ def _flows(p: Problem, held: Bounds) -> Iterator[list[int]]:
             return
         i, j = int(p.source[a]), int(p.target[a])
         for x in range(int(p.link_capacity[a]) + 1):
-            if not _within(held, ("link", a), x) or into[j] + x > p.capacity[j] or out[i] + x > p.capacity[i] + 1:
+            if (
+                not _within(held, ("link", a), x + along[a])
+                or into[j] + x > p.capacity[j]
+                or out[i] + x > p.capacity[i] + 1
+            ):
                 continue
             flow[a], into[j], out[i] = x, into[j] + x, out[i] + x
             yield from fill(a + 1)

@@ -1,6 +1,8 @@
 """What all tests share: real movies where they are, and tests that are skipped by name where something is missing."""
 
+import asyncio
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib as mpl
@@ -29,3 +31,18 @@ def _needs_solver(request: pytest.FixtureRequest) -> None:
     (name,) = marker.args
     if not any(entry.name == name and entry.available for entry in list_solvers()):
         pytest.skip(f"solver {name} is not available here")
+
+
+@pytest.fixture(autouse=True)
+def _no_running_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test run without an event loop: playwright leaves its own marked as running after a browser test."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        loop = None
+    if loop is None or request.node.get_closest_marker("browser"):
+        yield
+        return
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)

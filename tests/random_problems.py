@@ -47,6 +47,14 @@ def tiny_problem(seed: int, *, chaingraph: bool | None = None) -> Problem:
             if len(later) > 1:
                 parents.append(parent)
                 children.append(np.sort(rng.permutation(later)[:2]))
+    merged, merging = [], []
+    if not chaingraph and seed % 4 in (1, 2):
+        chance = np.random.default_rng([seed, 3])
+        for later_one in chance.integers(n, size=3).tolist():
+            before = np.flatnonzero(frames == frames[later_one] - 1)
+            if len(before) > 1:
+                merged.append(later_one)
+                merging.append(np.sort(chance.permutation(before)[:2]))
     exclusions = tuple(np.sort(rng.permutation(n)[: rng.integers(1, 4)]) for _ in range(2)) if seed % 5 == 2 else ()
     return Problem(
         detection=detection,
@@ -66,6 +74,9 @@ def tiny_problem(seed: int, *, chaingraph: bool | None = None) -> Problem:
         external_parent=np.array(parents, np.int64),
         external_children=np.array(children, np.int64).reshape(-1, 2),
         external=rng.normal([0, -10], 2, (len(parents), 2)),
+        merge_target=np.array(merged, np.int64),
+        merge_sources=np.array(merging, np.int64).reshape(-1, 2),
+        merge=np.random.default_rng([seed, 4]).normal([0, -10], 2, (len(merged), 2)),
         exclusions=exclusions,
         partial_appearance=bool(rng.integers(2)),
         one_frame_tracks=bool(rng.integers(2)),

@@ -70,6 +70,22 @@ def test_shape_features_of_a_bar_and_a_point():
     assert regionprops(labels)[0].eccentricity == pytest.approx(1.0, abs=0.01)
 
 
+def test_outlines_tell_merged_objects_from_single_ones():
+    yy, xx = np.indices((60, 120))
+    labels = np.zeros((60, 120), np.uint32)
+    labels[(yy - 30) ** 2 + (xx - 25) ** 2 < 15**2] = 1
+    for x in (70, 92):
+        labels[(yy - 30) ** 2 + (xx - x) ** 2 < 15**2] = 2
+    names = ["axis_ratio", "inscribed_radius", "convexity", "dip", "equivalent_radius"]
+    one, two = measure(labels, features=names).to_dict("records")
+    assert one["axis_ratio"] == pytest.approx(1)
+    assert two["axis_ratio"] == pytest.approx(0.58, abs=0.03)
+    assert one["inscribed_radius"] == pytest.approx(one["equivalent_radius"], rel=0.05)
+    assert two["inscribed_radius"] < 0.8 * two["equivalent_radius"]
+    assert one["convexity"] > 0.95 > two["convexity"]
+    assert one["dip"] < 1 < 3 < two["dip"]
+
+
 def test_a_movie_is_measured_frame_by_frame():
     labels, raw = objects_2d_or_3d(2)
     frames = np.stack([labels, np.zeros_like(labels), labels])

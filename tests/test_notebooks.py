@@ -2,10 +2,16 @@
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 
+import h5py
 import nbformat
+import numpy as np
 import pytest
+
+import nbtrack as nbt
+from nbtrack.data.storage import axistags
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -57,6 +63,7 @@ def test_links_to_notebooks_have_the_right_form(path: Path) -> None:
     text = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
     for target in re.findall(r"\]\(([^)]+\.ipynb)\)", text):
         assert re.fullmatch(r"\d\d_[a-z0-9_]+\.ipynb", target), target
+        assert (FOLDER / target).exists(), target
 
 
 @CASES
@@ -69,9 +76,46 @@ def test_code_is_plain(path: Path) -> None:
                 assert node.end_lineno - node.lineno < 10, f"{node.name} belongs in the package"
 
 
+def test_the_index_leads_to_every_notebook() -> None:
+    text = "\n".join(cell.source for cell in read(FOLDER / "00_index.ipynb").cells)
+    assert set(re.findall(r"\]\(([^)]+\.ipynb)\)", text)) == {path.name for path in NOTEBOOKS} - {"00_index.ipynb"}
+
+
+@CASES
+def test_a_widget_is_followed_by_the_same_in_python(path: Path) -> None:
+    """After each panel comes code, so that everything runs without a click."""
+    cells = code_cells(path)
+    for cell, following in pairwise([*cells, None]):
+        if re.search(r"(AutoTracker|ManualTracker|ThresholdPanel|InputPanel|ClassifyPanel)\(", cell.source):
+            assert following is not None, cell.source
+
+
+def execute(path: Path, folder: Path) -> None:
+    nbclient = pytest.importorskip("nbclient")
+    resources = {"metadata": {"path": str(folder)}}
+    nbclient.NotebookClient(read(path), timeout=180, kernel_name="python3", resources=resources).execute()
+
+
 @pytest.mark.notebook
 @CASES
 def test_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
-    nbclient = pytest.importorskip("nbclient")
-    resources = {"metadata": {"path": str(tmp_path)}}
-    nbclient.NotebookClient(read(path), timeout=180, kernel_name="python3", resources=resources).execute()
+    execute(path, tmp_path)
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("name", ["01_load_and_segment", "04_automatic_tracking"])
+def test_runs_on_the_files_of_the_reference(name: str, tmp_path: Path, real_data: Path) -> None:
+    for end in ("", "_export"):
+        source = real_data / "mitocheck_small" / f"mitocheck_small_2D+t{end}.h5"
+        (tmp_path / f"mitocheck_94570_2D+t_01-53{end}.h5").write_bytes(source.read_bytes())
+    execute(FOLDER / f"{name}.ipynb", tmp_path)
+
+
+@pytest.mark.notebook
+def test_three_dimensions_run_on_the_files_of_the_reference(tmp_path: Path) -> None:
+    sample = nbt.sample("nuclei_3d", size=(12, 64, 64), n_frames=6)
+    for end, movie, axes in (("", sample.raw, "tzyx"), ("_export", sample.prediction, "tzyxc")):
+        with h5py.File(tmp_path / f"drosophila_00-49{end}.h5", "w") as file:
+            file["exported_data"] = np.stack(list(movie))
+            file["exported_data"].attrs["axistags"] = axistags(axes, (1.0, 1.0, 1.0))
+    execute(FOLDER / "07_three_dimensions.ipynb", tmp_path)

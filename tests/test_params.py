@@ -17,7 +17,9 @@ CENTER = (50.0, 50.0)
 def track(
     points: list[list[tuple[float, ...]]], columns: dict[str, Any] | None = None, **params: Any
 ) -> TrackingResult:
-    return nbt.track(detections_at(points, **(columns or {})), nbt.TrackingParams(**params))
+    return nbt.track(
+        detections_at(points, **(columns or {})), nbt.TrackingParams(**{"preset": "conservation", **params})
+    )
 
 
 def n_tracked(result: TrackingResult) -> int:
@@ -114,7 +116,7 @@ def test_more_neighbors_give_more_candidates() -> None:
 def test_divisible_objects() -> None:
     case = CASES["division"]()
     assert divisions_of(nbt.track(case.detections).lineage) == case.divisions
-    assert nbt.track(case.detections, nbt.TrackingParams(divisible=False)).divisions.empty
+    assert nbt.track(case.detections, nbt.TrackingParams(preset="conservation", divisible=False)).divisions.empty
 
 
 def fan(**settings: Any) -> TrackingResult:
@@ -155,7 +157,7 @@ def test_objects_per_merger() -> None:
 
 def test_object_size_tells_how_many() -> None:
     case = CASES["merger_and_split"]()
-    params = nbt.TrackingParams(**case.params)
+    params = nbt.TrackingParams(preset="conservation", **case.params)
     assert nbt.track(case.detections, replace(params, object_size=36.0)).objects["count"].tolist() == [1, 1, 2, 1, 1]
     assert nbt.track(case.detections, replace(params, object_size=72.0)).mergers.empty
 
@@ -273,13 +275,13 @@ def test_every_parameter_explains_itself() -> None:
 
 
 def test_lists_are_taken_as_tuples() -> None:
-    assert nbt.TrackingParams(size_range=[5, 50]).size_range == (5, 50)  # type: ignore[arg-type]
+    assert nbt.TrackingParams(preset="conservation", size_range=[5, 50]).size_range == (5, 50)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"preset": "ilp"}, "`preset` must be one of 'conservation', 'chaingraph': got 'ilp'"),
+        ({"preset": "ilp"}, "`preset` must be one of 'adaptive', 'conservation', 'chaingraph': got 'ilp'"),
         ({"solver": "glop"}, "`solver` must be one of 'auto', 'highs', .*: got 'glop'"),
         ({"divisible": 1}, "`divisible` must be True or False: got 1"),
         ({"appearance": -1.0}, r"`appearance` is out of range: got -1.0, allowed is at least 0"),

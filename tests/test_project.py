@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from nbtrack import project as project_module
+from nbtrack.data import content as content_module
 from nbtrack.data.movie import Movie
+from nbtrack.data.pins import Pin
 from nbtrack.editing.session import Session
 from nbtrack.errors import InputError
 from nbtrack.params import SegmentationParams, TrackingParams
@@ -28,6 +30,7 @@ def finished(tmp_path, raw):
     project.record("read", {"axes": "tyx"}, inputs={"raw": raw})
     project.record("segment", SegmentationParams(threshold=0.5), tables={"objects": table()})
     project.record("measure")
+    project.record("classify", {"classifier": "abc"}, tables={"probabilities": table()})
     project.record("hypotheses", {"neighbors": 3})
     project.record("solve", TrackingParams(), tables={"tracks": table(), "links": table().head(1)})
     return project
@@ -43,7 +46,7 @@ def states(project):
 
 def test_a_new_project_has_nothing(tmp_path):
     project = Project(tmp_path / "a" / "b")
-    assert states(project) == ["missing"] * 5
+    assert states(project) == ["missing"] * 6
     assert not project.edit_log.exists()
     assert project.params("solve") is None
     assert "segment missing" in repr(project)
@@ -52,7 +55,7 @@ def test_a_new_project_has_nothing(tmp_path):
 
 def test_a_project_is_the_same_when_opened_again(finished):
     again = Project(finished.path)
-    assert states(again) == ["done"] * 5
+    assert states(again) == ["done"] * 6
     assert again.params("segment")["threshold"] == 0.5
     assert again.params("segment")["size"] == [10, 1_000_000]
     assert again.params("measure") is None
@@ -62,13 +65,27 @@ def test_a_project_is_the_same_when_opened_again(finished):
 
 def test_other_segmentation_parameters_make_the_tracking_stale(finished):
     other = SegmentationParams(threshold=0.6)
-    assert finished.affected_by("segment", other) == ("measure", "hypotheses", "solve")
-    assert states(finished) == ["done"] * 5  # asking changes nothing
-    assert finished.record("segment", other) == ("measure", "hypotheses", "solve")
-    assert states(Project(finished.path)) == ["done", "done", "stale", "stale", "stale"]
+    assert finished.affected_by("segment", other) == ("measure", "classify", "hypotheses", "solve")
+    assert states(finished) == ["done"] * 6  # asking changes nothing
+    assert finished.record("segment", other) == ("measure", "classify", "hypotheses", "solve")
+    assert states(Project(finished.path)) == ["done", "done", *["stale"] * 4]
     finished.record("measure")
-    assert states(finished) == ["done", "done", "done", "stale", "stale"]
+    assert states(finished) == ["done", "done", "done", *["stale"] * 3]
     assert finished.table("solve", "tracks").shape == (2, 3)  # still there to look at
+
+
+def test_other_labels_make_the_tracking_stale(finished):
+    assert finished.record("classify", {"classifier": "def"}) == ("hypotheses", "solve")
+    assert finished.record("classify", {"classifier": "abc"}) == ()
+
+
+def test_a_project_that_never_classified_needs_not_begin(tmp_path):
+    project = Project(tmp_path)
+    for stage in STAGES:
+        if stage != "classify":
+            project.record(stage)
+    assert states(project) == ["done", "done", "done", "missing", "done", "done"]
+    assert project.labelling_folder == tmp_path / "labelling"
 
 
 def test_the_same_or_the_old_parameters_leave_the_results_valid(finished):
@@ -196,7 +213,7 @@ def test_a_full_disk_leaves_everything_as_it_was(finished, monkeypatch, where):
         finished.record("segment", SegmentationParams(threshold=0.9), tables={"objects": table(), "other": table()})
     monkeypatch.undo()
     assert {p: p.read_bytes() for p in sorted(finished.path.rglob("*")) if p.is_file()} == before
-    assert states(finished) == ["done"] * 5
+    assert states(finished) == ["done"] * 6
     assert finished.params("segment")["threshold"] == 0.5
 
 
@@ -206,8 +223,8 @@ def test_a_stage_without_tables_removes_the_old_ones(finished):
 
 
 def test_large_files_are_hashed_by_samples(tmp_path, monkeypatch):
-    monkeypatch.setattr(project_module, "_BLOCK", 8)
-    monkeypatch.setattr(project_module, "_BLOCKS", 4)
+    monkeypatch.setattr(content_module, "_BLOCK", 8)
+    monkeypatch.setattr(content_module, "_BLOCKS", 4)
     file = tmp_path / "a"
     content = bytearray(range(200))
     file.write_bytes(content)
@@ -227,3 +244,40 @@ def test_folders_are_hashed_with_the_names_of_their_files(tmp_path):
     assert hash_content(tmp_path / "in") != first
     with pytest.raises(InputError, match=r"none` cannot be read: .* Check the file\."):
         hash_content(tmp_path / "none")
+
+
+def test_edit_logs_are_put_aside_under_free_names(tmp_path, monkeypatch):
+    project = Project(tmp_path / "project")
+    assert project.archive_edits() is None
+    (project.path / "edits-7.jsonl").write_text("old")
+    for name in ("edits-8.jsonl", "edits-9.jsonl"):
+        project.edit_log.write_text(name)
+        assert project.archive_edits() == project.path / name
+        assert (project.path / name).read_text() == name
+        assert not project.edit_log.exists()
+
+    def fail(*_):
+        raise OSError(13, "Permission denied")
+
+    project.edit_log.write_text("new")
+    monkeypatch.setattr(project_module.Path, "rename", fail)
+    with pytest.raises(InputError, match=r"cannot be put aside: .*Permission denied. Nothing was changed"):
+        project.archive_edits()
+    assert project.edit_log.read_text() == "new"
+
+
+def test_pins_are_kept_with_their_objects(tmp_path):
+    project = Project(tmp_path / "project")
+    pins = [Pin("object", 1, 2, 0), Pin("link", 3, 4, 1, target_id=5), Pin("count", 6, 7, 2)]
+    assert project.load_pins("a" * 64) == ()
+    project.save_pins(pins, "a" * 64)
+    project.save_pins(pins[:1], "b" * 64)
+    again = Project(tmp_path / "project")
+    assert again.load_pins("a" * 64) == tuple(pins)
+    assert again.load_pins("b" * 64) == tuple(pins[:1])
+    file = next((tmp_path / "project" / "pins").glob("aaaa*.json"))
+    for damaged in ("{", "[]", file.read_text().replace('"kind": "object"', '"kind": "wish"'), '{"format": "other"}'):
+        file.write_text(damaged)
+        with pytest.raises(InputError, match="is damaged"):
+            again.load_pins("a" * 64)
+    assert again.load_pins("b" * 64) == tuple(pins[:1])

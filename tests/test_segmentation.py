@@ -10,7 +10,8 @@ from scipy import ndimage
 import nbtrack as nbt
 from nbtrack.data.movie import ArraySource, Movie
 from nbtrack.errors import InputError
-from nbtrack.segmentation import detect, segment
+from nbtrack.params import SegmentationParams
+from nbtrack.segmentation import detect, segment, segment_frame
 
 EVERY_SIZE = (1, 10**9)
 
@@ -256,3 +257,26 @@ def test_real_prediction_maps_give_the_components_of_scipy(real_data, folder, na
     smooth = segment(part, size=(20, 5000))
     assert smooth.table["size"].between(20, 5000).all()
     assert 0 < len(smooth) < len(found)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"channel": 1, "sigma": 1.5, "threshold": 0.4, "size": (12, 90)},
+        {"channel": 1, "sigma": 0, "threshold": 0.3, "core_threshold": 0.7, "size": (5, 200)},
+        {"channel": 1, "core_channel": 0, "core_threshold": 0.6, "threshold": 0.9, "size": (5, 500)},
+    ],
+)
+def test_one_frame_is_segmented_as_in_the_whole_movie(given):
+    movie = nbt.sample("shapes").prediction
+    detections = segment(movie, **given)
+    params = SegmentationParams(**given)
+    for t in range(3):
+        found = segment_frame(movie, t, params)
+        np.testing.assert_array_equal(found.labels, detections.labels[t])
+        assert found.labels.dtype == np.uint32
+        kept = found.sizes[(found.sizes >= params.size[0]) & (found.sizes <= params.size[1])]
+        assert kept.tolist() == detections.table.query("t == @t")["size"].tolist()
+        assert found.values.shape == movie.frame_shape
+    with pytest.raises(InputError, match="`channel` is 7, but"):
+        segment_frame(movie, 0, SegmentationParams(channel=7))

@@ -93,7 +93,7 @@ def test_small_video_has_its_mergers_division_and_lineages(real_data: Path) -> N
     movie = nbt.read(real_data / "ilastik_fixtures" / "smallVideoSimpleSegmentation.h5")
     detections = nbt.segment(movie, sigma=0, threshold=0)
     assert detections.table.groupby("t").size().tolist() == [3, 2, 2, 3, 3, 4, 4]
-    result = nbt.track(detections, nbt.TrackingParams(alpha=35.0))
+    result = nbt.track(detections, nbt.TrackingParams())
     assert result.mergers[["t", "count"]].to_numpy().tolist() == [[1, 2], [2, 2]]
     assert result.divisions["t"].tolist() == [4]
     assert len(result.lineage.track_ids) == 5
@@ -106,7 +106,7 @@ def test_small_video_has_its_mergers_division_and_lineages(real_data: Path) -> N
 def test_mitocheck_has_both_divisions_and_rejects_the_speck(real_data: Path) -> None:
     folder = real_data / "ilastik_fixtures" / "mitocheck_small"
     detections = nbt.segment(nbt.read(folder / "mitocheck_small_2D+t_export.h5"), channel=1)
-    result = nbt.track(detections, nbt.TrackingParams(border_width=0.0))
+    result = nbt.track(detections, nbt.TrackingParams(preset="conservation", border_width=0.0))
     assert result.divisions["t"].tolist() == [5, 5]
     assert result.false_detections.to_numpy().tolist() == [[4, 3]]
 
@@ -142,7 +142,9 @@ def test_a_division_that_is_pinned_off_does_not_happen() -> None:
     assert case.divisions
 
 
-@pytest.mark.parametrize("settings", [{"divisible": False, "neighbors": 2}, {"division_probability": 0.01}])
+@pytest.mark.parametrize(
+    "settings", [{"divisible": False, "neighbors": 2}, {"preset": "conservation", "division_probability": 0.01}]
+)
 def test_a_pinned_division_happens_whatever_the_parameters_say(settings: dict[str, Any]) -> None:
     case = CASES["division"]()
     params = nbt.TrackingParams(**settings)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from nbtrack import __version__
-from nbtrack.cli import demo, movies, results, solving, tracking
+from nbtrack.cli import batching, classifying, converting, demo, movies, results, solving, tracking
 from nbtrack.errors import EditError, InputError, SolveError, SolverUnavailable
 
 _EPILOG = """\
@@ -39,7 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"nbtrack {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (movies, tracking, solving, results, demo):
+    for group in (movies, classifying, tracking, batching, solving, results, converting, demo):
         group.add_commands(commands)
     return parser
 

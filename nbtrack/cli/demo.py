@@ -14,8 +14,6 @@ from nbtrack.params import SegmentationParams, TrackingParams
 if TYPE_CHECKING:
     from nbtrack.data.result import TrackingResult
 
-SAMPLE_PARAMS = {"alpha": 20.0}
-"""What differs from the defaults for the sample: its nuclei are about 28 pixels wide and move accordingly."""
 FORMATS = ["ctc", "csv", "events-h5", "labels"]
 """What the demo writes."""
 
@@ -33,7 +31,7 @@ def add_commands(commands: Any) -> None:
         "demo",
         run_demo,
         "Segment and track the sample movie, or your own, and write results and pictures.",
-        "nbtrack demo\nnbtrack demo --movie raw.h5 --prediction prediction.h5 --out my_output --alpha 10",
+        "nbtrack demo\nnbtrack demo --movie raw.h5 --prediction prediction.h5 --out my_output --divisible",
     )
     parser.usage = "nbtrack demo [--movie RAW --prediction FILE] [--out DIR] [--json] [option ...]"
     parser.add_argument("--movie", metavar="RAW", help="raw movie; without it the sample with known truth")
@@ -68,7 +66,6 @@ def run_demo(args: argparse.Namespace) -> None:
         found = sample("nuclei")
         movie, prediction = found.raw, found.prediction
         given.setdefault("channel", 1)
-        wanted = {**SAMPLE_PARAMS, **wanted}
     detections = find_objects(prediction, None, given)
     result = follow_objects(detections, TrackingParams(**wanted), movie)
     out = Path(args.out)

@@ -24,10 +24,12 @@ def add_commands(commands: Any) -> None:
         commands,
         "info",
         run_info,
-        "Show shape, axes, type and pixel size of a movie.",
+        "Show shape, axes, type and pixel size of a movie, or what a project of ilastik holds.",
         'nbtrack info movie.h5\nnbtrack info "frames/t*.tif"\nnbtrack info stack.npy --axes tzyx --json',
     )
-    info.add_argument("file", metavar="FILE", help="HDF5, TIFF stack, TIFF series (quoted pattern), OME-TIFF, npy, npz")
+    info.add_argument(
+        "file", metavar="FILE", help="HDF5, TIFF stack, TIFF series (quoted pattern), OME-TIFF, OME-Zarr, npy, npz, ilp"
+    )
     add_movie_options(info)
     add_json_option(info)
 
@@ -80,6 +82,9 @@ def describe_movie(movie: "Movie") -> dict[str, Any]:
 
 def run_info(args: argparse.Namespace) -> None:
     """Do ``nbtrack info``."""
+    if args.file.lower().endswith(".ilp"):
+        _tell_project(args)
+        return
     movie = read_movie(args.file, args)
     found = describe_movie(movie)
     spatial = [axis for axis in movie.axes if axis in "zyx"]
@@ -95,6 +100,20 @@ def run_info(args: argparse.Namespace) -> None:
         "range": "not stored" if movie.drange is None else f"{movie.drange[0]:g} to {movie.drange[1]:g}",
         "first frame": f"{found['first_frame_minimum']:g} to {found['first_frame_maximum']:g}",
     }
+    show(found, table(rows), as_json=args.json)
+
+
+def _tell_project(args: argparse.Namespace) -> None:
+    """Tell what a project of ilastik holds."""
+    from nbtrack.io.ilp_project import describe_ilastik
+
+    found = describe_ilastik(args.file).summary()
+    rows = {}
+    for name, value in found.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {entry}" for key, entry in value.items())
+        if value or value == 0:
+            rows[name.replace("_", " ")] = value
     show(found, table(rows), as_json=args.json)
 
 

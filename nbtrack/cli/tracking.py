@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nbtrack.cli.options import add_command, add_movie_options, add_params, given_params, read_movie
 from nbtrack.cli.output import add_json_option, note, show, table
 from nbtrack.cli.progress import interruptible
+from nbtrack.data.export_names import COLORED, FILE_NAMES
 from nbtrack.errors import InputError
 from nbtrack.params import SegmentationParams, TrackingParams
 
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
 KINDS = ("prediction", "binary", "labels")
 """What the input of ``nbtrack track`` can be."""
-FILE_NAMES = {"labels": "labels.h5"}
-"""Names inside the output folder of formats that are one file; the others are folders named like the format."""
-COLORED = ("labels", "png")
-"""Formats that are pictures, whose pixels tell the track or the lineage."""
 _LOOKED_AT = 10
 
 
@@ -54,6 +51,10 @@ nbtrack track "masks/*.tif" --input labels --preset chaingraph --timeout 60 --ou
     add_movie_options(parser, what="INPUT")
     parser.add_argument("--raw", metavar="RAW", help="the raw movie, kept with the result and used by some formats")
     add_movie_options(parser, "raw-", "RAW")
+    parser.add_argument("--raw-channel", type=int, metavar="N", help="channel of RAW that the classifier looks at")
+    parser.add_argument(
+        "--classifier", metavar="FILE", help='probabilities by a classifier, as "nbtrack classify --save" writes it'
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
         "--format",
@@ -66,6 +67,19 @@ nbtrack track "masks/*.tif" --input labels --preset chaingraph --timeout 60 --ou
         choices=("track", "lineage"),
         default="track",
         help="what the pixels of the formats labels and png tell (default track)",
+    )
+    mergers = parser.add_mutually_exclusive_group()
+    mergers.add_argument(
+        "--resolve-mergers",
+        action="store_true",
+        default=True,
+        help="cut objects that hold several tracks into one part for each before they are written (default)",
+    )
+    mergers.add_argument(
+        "--keep-mergers",
+        dest="resolve_mergers",
+        action="store_false",
+        help="write merged objects as they are, with several tracks",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace earlier exports in DIR")
     add_json_option(parser)
@@ -265,9 +279,19 @@ def run_track(args: argparse.Namespace) -> None:
     raw = read_movie(args.raw, args, "raw-") if args.raw else None
     detections = find_objects(read_movie(args.file, args), args.input, given_params(args, SegmentationParams))
     note(f"{len(detections)} objects in {detections.n_frames} frames")
+    if args.classifier:
+        from nbtrack.classifiers.object_classifier import classify
+
+        detections = classify(detections, raw, classifier=args.classifier, channel=args.raw_channel)
     result = follow_objects(detections, params, raw)
+    n_mergers = len(result.mergers)
+    if args.resolve_mergers and n_mergers:
+        from nbtrack.mergers.resolving import resolve_mergers
+
+        result = resolve_mergers(result)
+        note(f"{n_mergers} mergers cut into the objects that they hold; --keep-mergers leaves them")
     files = write_formats(result, Path(args.out), formats, overwrite=args.overwrite, color_by=args.color_by)
-    found = result.summary()
+    found = {**result.summary(), "resolved_mergers": n_mergers - len(result.mergers)}
     show({**found, "files": files}, describe_result(result) + "\n" + table(files), as_json=args.json)
 
 

@@ -12,6 +12,8 @@ import pandas as pd
 from nbtrack.errors import InputError
 
 AXES = ("z", "y", "x")
+ORIGINAL_ID = "original_id"
+"""Column of a detection table after mergers were resolved: the id that each object had before, or was cut out of."""
 
 # one row per track, per object and track, per event: `nbtrack.data.lineage` and `nbtrack.data.events`
 TRACKS = {"track_id": "int64", "t_start": "int64", "t_end": "int64", "parent_track_id": "int64", "lineage_id": "int64"}
@@ -44,6 +46,21 @@ DIVISIONS = {
 }
 TRACK_EVENTS = {"t": "int64", "object_id": "int64", "track_id": "int64"}
 FALSE_DETECTIONS = BARE_EVENTS
+FRAGMENTS = {"t": "int64", "object_id": "int64", "of_id": "int64", "track_id": "int64"}
+
+# what tells two answers apart, and an answer from the truth: `nbtrack.comparison`; centres may follow
+DIFFERENCES = {
+    "kind": "str",
+    "side": "str",
+    "t": "int64",
+    "object_id": "int64",
+    "other_id": "int64",
+    "target_t": "int64",
+    "target_id": "int64",
+    "other_target_id": "int64",
+    "second_id": "int64",
+    "detail": "str",
+}
 
 
 def position_columns(ndim: int) -> list[str]:

@@ -63,6 +63,7 @@ class Lineage:
         self._false: dict[int, set[int]] = {}
         self._divisions: dict[int, Division] = {}
         self._parents: dict[int, int] = {}
+        self._ends: dict[int, tuple[int, int]] = {}  # what `track_ends` found; a changed track is not in it
 
     @classmethod
     def from_tables(
@@ -134,15 +135,18 @@ class Lineage:
         if division is not None and t > division.t:
             raise EditError(
                 f"Track {track_id} divides after frame {division.t}, so it cannot have an object in frame {t}. "
-                "Remove the division first, or use a child track."
+                "Remove the division first, or use a child track.",
+                forceable=True,
             )
         birth = self._birth(track_id)
         if birth is not None and t <= birth.t:
             raise EditError(
                 f"Track {track_id} is born by the division of track {birth.parent_track_id} after frame {birth.t}, "
-                f"so it cannot have an object in frame {t}. Remove the division first."
+                f"so it cannot have an object in frame {t}. Remove the division first.",
+                forceable=True,
             )
         self._tracks.setdefault(track_id, {})[t] = object_id
+        self._ends.pop(track_id, None)
         frame = self._frames.setdefault(t, {})
         frame[object_id] = (*frame.get(object_id, ()), track_id)
 
@@ -165,10 +169,12 @@ class Lineage:
             if division is not None and self._division_needs(division, t, track_id):
                 raise EditError(
                     f"Object {object_id} in frame {t} takes part in the division of track {division.parent_track_id}. "
-                    "Remove the division first."
+                    "Remove the division first.",
+                    forceable=True,
                 )
         objects = self._tracks[track_id]
         del objects[t]
+        self._ends.pop(track_id, None)
         if not objects:
             del self._tracks[track_id]
         rest = tuple(i for i in self._frames[t][object_id] if i != track_id)
@@ -337,6 +343,10 @@ class Lineage:
         """Tell the false detections of a frame."""
         return set(self._false.get(t, ()))
 
+    def frames_with_false(self) -> set[int]:
+        """Tell the frames that have false detections."""
+        return set(self._false)
+
     def is_false(self, t: int, object_id: int) -> bool:
         """Tell whether an object is marked as a false detection."""
         return object_id in self._false.get(t, ())
@@ -350,6 +360,13 @@ class Lineage:
     def track_ids(self) -> list[int]:
         """Ids of all tracks that have objects, ascending."""
         return sorted(self._tracks)
+
+    def track_ends(self) -> dict[int, tuple[int, int]]:
+        """Tell the first and the last frame of every track, by track id; cheap enough to ask after every click."""
+        for i, objects in self._tracks.items():
+            if i not in self._ends:
+                self._ends[i] = min(objects), max(objects)
+        return dict(self._ends)
 
     def next_track_id(self) -> int:
         """Tell the smallest id above all track ids in use."""
@@ -431,6 +448,7 @@ class Lineage:
             for child in division.children:
                 assert self._parents[child] == parent
                 assert min(self._tracks[child]) > division.t, f"child {child} begins too early"
+        assert self.track_ends() == {i: (min(objects), max(objects)) for i, objects in self._tracks.items()}
         assert sorted(self._parents) == sorted(c for d in self._divisions.values() for c in d.children)
 
     # ------------------------------------------------------------------ as a value

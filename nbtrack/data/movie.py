@@ -208,6 +208,16 @@ class Movie:
         return self.shape[1 : 1 + self.ndim]
 
     @property
+    def stored_axes(self) -> str:
+        """One letter per dimension as the data are stored, before they are brought into the order of `axes`."""
+        return self._layout.stored
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """Lengths along `stored_axes`."""
+        return self._layout.stored_shape
+
+    @property
     def n_channels(self) -> int:
         """Number of channels, 1 without a channel axis."""
         return self.shape[-1] if "c" in self.axes else 1

@@ -1,7 +1,7 @@
 """Colours of tracks: stable for a track id, and told apart by people with any kind of colour vision.
 
-Twenty colours without yellow, which marks plain objects. The first ones are the most distinct, also under the three
-kinds of colour blindness.
+Thirty colours without yellow, which marks plain objects, none of them dark or grey, the brightest first. In their order
+tracks that follow each other are the most distinct, also under the three kinds of colour blindness.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ UNTRACKED_COLOR = (128, 128, 128)
 """Colour of an object outside any track."""
 
 PALETTE = (
-    *("0080e6", "e65100", "00c896", "e68ac8", "66ccff", "9933ff", "a6e680", "a65933", "a659a6", "e68059"),
-    *("cc00cc", "80ff59", "cce6a6", "ff33ff", "338059", "59ffcc", "e659cc", "ffa659", "80cc80", "00a6a6"),
+    *("0080e6", "e65100", "ff60c0", "c0e060", "c04060", "ffa000", "2060e0", "40a040", "c060a0", "ff8060"),
+    *("a0a0ff", "00c0a0", "6040ff", "80a020", "ff4080", "00a0e0", "c000a0", "00ffa0", "008060", "e0a0e0"),
+    *("a06020", "e020ff", "80c080", "6060a0", "00e0ff", "e00020", "ffa0c0", "608040", "a060c0", "ffc080"),
 )
 """Track colours as hexadecimal RGB; track 1 has the first, and after the last they start again."""
 

@@ -52,6 +52,12 @@ class Problem:
         Their children.
     external : ndarray of float, shape (e, 2)
         Energy of not using and of using each of them.
+    merge_target : ndarray of int, shape (g,)
+        Targets of merge hypotheses, which name the two objects that become one.
+    merge_sources : ndarray of int, shape (g, 2)
+        Those two objects.
+    merge : ndarray of float, shape (g, 2)
+        Energy of not using and of using each of them.
     exclusions : tuple of ndarray of int
         Sets of detections of which at most one may be used.
     partial_appearance : bool
@@ -81,6 +87,9 @@ class Problem:
     external_parent: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     external_children: np.ndarray = field(default_factory=_no_pairs)
     external: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    merge_target: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    merge_sources: np.ndarray = field(default_factory=_no_pairs)
+    merge: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     exclusions: tuple[np.ndarray, ...] = ()
     partial_appearance: bool = False
     one_frame_tracks: bool = True
@@ -101,6 +110,11 @@ class Problem:
     def n_external(self) -> int:
         """Number of division hypotheses that name their children."""
         return len(self.external_parent)
+
+    @property
+    def n_merges(self) -> int:
+        """Number of merge hypotheses."""
+        return len(self.merge_target)
 
     def name_of(self, detection: int) -> object:
         """Tell the name of a detection."""
@@ -123,6 +137,8 @@ class Solution:
         Detections that divide.
     external : ndarray of bool, shape (e,)
         Division hypotheses in use.
+    merges : ndarray of bool, shape (g,)
+        Merge hypotheses in use.
     """
 
     count: np.ndarray
@@ -131,3 +147,4 @@ class Solution:
     vanishes: np.ndarray
     divides: np.ndarray
     external: np.ndarray
+    merges: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from nbtrack.data.columns import FRAGMENTS, make_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nbtrack.data.detections import Detections
+    from nbtrack.data.energies import Energies, Solved
     from nbtrack.data.lineage import Lineage
     from nbtrack.data.movie import Movie
+    from nbtrack.data.pins import Pin
     from nbtrack.params import TrackingParams
 
 STATUSES = {
@@ -110,6 +115,17 @@ class TrackingResult:
         t, object_id, track_id: tracks that begin inside the movie or end before it does.
     false_detections : DataFrame
         t, object_id.
+    fragments : DataFrame
+        t, object_id, of_id, track_id: false detections that are a second mask of the object `of_id`.
+    solved : Solved or None
+        What was solved; None if the result was not made by `track`. Where mergers were resolved, it and the energies
+        tell of the objects as they were before.
+
+    Attributes
+    ----------
+    energies : Energies or None
+        Every term of every object, link, division and merge that was weighed, used or not; written when they are asked
+        for. None where `solved` is.
     """
 
     lineage: Lineage
@@ -124,6 +140,20 @@ class TrackingResult:
     appearances: pd.DataFrame
     disappearances: pd.DataFrame
     false_detections: pd.DataFrame
+    fragments: pd.DataFrame = field(default_factory=lambda: make_table(FRAGMENTS))
+    solved: Solved | None = None
+
+    @cached_property
+    def energies(self) -> Energies | None:
+        """Every term of every candidate; None if it is not known what was solved."""
+        if self.solved is None:
+            return None
+        return self.solved.explain(self.solved.graph, self.solved.problem, self.solved.solution)
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """What was held fixed; writers take it along."""
+        return () if self.solved is None else tuple(self.solved.pins)
 
     def summary(self) -> dict[str, Any]:
         """Count what was found and repeat the figures of the report."""

@@ -1,14 +1,22 @@
-"""Undo and redo: a list of steps, each of which is one action of the user."""
+"""Undo and redo: a list of steps, each of which is one action of the user, or what followed from it by itself.
+
+The pins that hold belong to the history: each step brings and drops some, and undoing it takes that back as well.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from nbtrack.data.pins import PinChange, PinList
 from nbtrack.errors import EditError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from nbtrack.data.detections import Detections
     from nbtrack.data.lineage import Lineage
+    from nbtrack.data.pins import Pin
     from nbtrack.editing.commands import Command
 
 
@@ -46,19 +54,45 @@ class Step:
         The same action as a line of Python.
     change : Change
         What it changed when it was done.
+    pins : PinChange, optional
+        The pins that come and go together with `inverse`.
+    joined : bool, optional
+        Whether it followed from the step before it, with which it is undone and done again.
+    detections : Detections, optional
+        The objects to go to together with `inverse`, if the step changed them.
     """
 
     inverse: Command
     code: str
     change: Change
+    pins: PinChange = field(default_factory=PinChange)
+    joined: bool = False
+    detections: Detections | None = None
 
 
 class History:
-    """Steps that were done and steps that were undone."""
+    """Steps that were done and steps that were undone, and the pins that they left.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    pins : iterable of Pin, optional
+        Pins that hold before the first step.
+    detections : Detections, optional
+        The objects before the first step.
+
+    Attributes
+    ----------
+    pins : PinList
+        The pins that hold now.
+    detections : Detections or None
+        The objects as they are now.
+    """
+
+    def __init__(self, pins: Iterable[Pin] = (), detections: Detections | None = None) -> None:
+        self.detections = detections
         self._done: list[Step] = []
         self._undone: list[Step] = []
+        self.pins = PinList(pins)
 
     def __len__(self) -> int:
         """Count the steps that are done."""
@@ -79,7 +113,23 @@ class History:
         """The done steps, oldest first."""
         return tuple(self._done)
 
-    def perform(self, lineage: Lineage, command: Command, *, code: str, message: str) -> Change:
+    @property
+    def last(self) -> Step:
+        """The last step that is done."""
+        return self._done[-1]
+
+    def perform(
+        self,
+        lineage: Lineage,
+        command: Command,
+        *,
+        code: str,
+        message: str,
+        pins: Callable[[], PinChange] = PinChange,
+        joined: bool = False,
+        detections: Detections | None = None,
+        about: Iterable[tuple[int, int]] = (),
+    ) -> Change:
         """Do a command and remember it as one step; undone steps are forgotten.
 
         Parameters
@@ -92,6 +142,14 @@ class History:
             The action as a line of Python.
         message : str
             What happened, as a sentence.
+        pins : callable, optional
+            Asked for the change of the pins when the command is done.
+        joined : bool, optional
+            Whether the step followed from the one before, with which it is undone.
+        detections : Detections, optional
+            The objects from now on, if they change.
+        about : iterable of (t, object_id), optional
+            Objects that change though the command does not name them.
 
         Returns
         -------
@@ -104,9 +162,14 @@ class History:
         """
         touched = command.touches(lineage)
         inverse = command.apply(lineage)
-        pairs = dict.fromkeys([*touched, *command.touches(lineage)])
+        pairs = dict.fromkeys([*touched, *command.touches(lineage), *about])
         change = Change(tuple(t for t, _ in pairs), tuple(i for _, i in pairs), message)
-        self._done.append(Step(inverse, code, change))
+        pin_change = pins()
+        self.pins.apply(pin_change)
+        before = None
+        if detections is not None:
+            before, self.detections = self.detections, detections
+        self._done.append(Step(inverse, code, change, pin_change.inverse, joined and bool(self._done), before))
         self._undone.clear()
         return change
 
@@ -129,10 +192,14 @@ class History:
         """
         if not self._done:
             raise EditError("There is nothing to undo.")
-        step = self._done[-1]
-        self._undone.append(Step(step.inverse.apply(lineage), step.code, step.change))
-        self._done.pop()
-        return Change(step.change.frames, step.change.object_ids, f"Undone: {step.change.message}")
+        changes = []
+        while True:
+            step = self._done[-1]
+            self._undone.append(self._turn(step, lineage))
+            self._done.pop()
+            changes.append(step.change)
+            if not step.joined:
+                return _join(changes[::-1], "Undone")
 
     def redo(self, lineage: Lineage) -> Change:
         """Do the last undone step again.
@@ -153,7 +220,36 @@ class History:
         """
         if not self._undone:
             raise EditError("There is nothing to do again.")
-        step = self._undone[-1]
-        self._done.append(Step(step.inverse.apply(lineage), step.code, step.change))
-        self._undone.pop()
-        return Change(step.change.frames, step.change.object_ids, f"Done again: {step.change.message}")
+        changes = []
+        while True:
+            step = self._undone[-1]
+            self._done.append(self._turn(step, lineage))
+            self._undone.pop()
+            changes.append(step.change)
+            if not self._undone or not self._undone[-1].joined:
+                return _join(changes, "Done again")
+
+    def undo_last(self, lineage: Lineage) -> None:
+        """Take back the last step alone, as if it had not happened.
+
+        Parameters
+        ----------
+        lineage : Lineage
+            What to change.
+        """
+        self._turn(self._done.pop(), lineage)
+
+    def _turn(self, step: Step, lineage: Lineage) -> Step:
+        """Take a step back, and give the step that takes that back."""
+        inverse = step.inverse.apply(lineage)
+        self.pins.apply(step.pins)
+        back = step.detections
+        if back is not None:
+            back, self.detections = self.detections, back
+        return replace(step, inverse=inverse, pins=step.pins.inverse, detections=back)
+
+
+def _join(changes: list[Change], done: str) -> Change:
+    """Tell of several steps as of one."""
+    pairs = dict.fromkeys(pair for change in changes for pair in change.pairs)
+    return Change(tuple(t for t, _ in pairs), tuple(i for _, i in pairs), f"{done}: {changes[0].message}")

@@ -1,7 +1,8 @@
 """The edit log: a file to which each action is written when it happens, so that nothing is ever lost.
 
-One line of JSON each. The first says what the log belongs to: the objects (as a hash), and the lineage at the start.
-Then each action: what was done, undone or done again, and which track is active. Lines are only ever appended.
+One line of JSON each. The first says what the log belongs to: the objects (as a hash), and the lineage, the pins and
+the tracking parameters at the start. Then each action: what was done, undone or done again, which pins came and went,
+and which track is active. Lines are only ever appended.
 """
 
 from __future__ import annotations
@@ -10,16 +11,21 @@ import hashlib
 import json
 import logging
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtrack.data.lineage import FALSE_TRACK_ID, Lineage
+from nbtrack.data.pins import from_row, to_row
 from nbtrack.errors import EditError, InputError
+from nbtrack.io.export import plain
+from nbtrack.params import TrackingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from nbtrack.data.detections import Detections
+    from nbtrack.data.pins import Pin
 
 FORMAT = "nbtrack edit log"
 VERSION = 1
@@ -36,14 +42,29 @@ class EditLog:
         The file.
     size : int
         Its length in bytes, up to which it is read or written.
+    pins : sequence of Pin, optional
+        What was held at the start.
+    tracking : TrackingParams, optional
+        What was tracked with at the start.
     """
 
-    def __init__(self, path: str | Path, size: int) -> None:
+    def __init__(
+        self, path: str | Path, size: int, *, pins: Sequence[Pin] = (), tracking: TrackingParams | None = None
+    ) -> None:
         self.path = Path(path)
+        self.pins, self.tracking = tuple(pins), tracking
         self._size = size
 
     @classmethod
-    def start(cls, path: str | Path, detections: Detections, lineage: Lineage) -> EditLog:
+    def start(
+        cls,
+        path: str | Path,
+        detections: Detections,
+        lineage: Lineage,
+        *,
+        pins: Sequence[Pin] = (),
+        tracking: TrackingParams | None = None,
+    ) -> EditLog:
         """Begin a log in a file that is not there, or in which there is nothing but the stump of a first line.
 
         Parameters
@@ -54,6 +75,10 @@ class EditLog:
             The objects.
         lineage : Lineage
             The answer before the first action.
+        pins : sequence of Pin, optional
+            What is held before the first action.
+        tracking : TrackingParams, optional
+            What to track with.
 
         Returns
         -------
@@ -83,8 +108,10 @@ class EditLog:
             "assignments": objects.loc[~false, ["t", "object_id", "track_id"]].to_numpy().tolist(),
             "divisions": [[d.t, d.parent_track_id, *d.children] for d in sorted(lineage.divisions.values())],
             "false_detections": objects.loc[false, ["t", "object_id"]].to_numpy().tolist(),
+            "pins": [to_row(pin) for pin in pins],
+            "tracking": write_params(tracking),
         }
-        log = cls(path, len(content))
+        log = cls(path, len(content), pins=pins, tracking=tracking)
         log._cut(0)
         log.append(header)
         return log
@@ -150,9 +177,10 @@ class EditLog:
         try:
             tables = (header["assignments"], header["divisions"], header["false_detections"])
             lineage = Lineage.from_tables(*tables)
+            pins, tracking = [from_row(row) for row in header.get("pins", ())], read_params(header.get("tracking"))
         except (KeyError, TypeError, ValueError, EditError) as error:
             raise InputError(f"`log` is damaged: the first line of `{path}` does not fit: {error}.") from error
-        log = cls(path, len(content))
+        log = cls(path, len(content), pins=pins, tracking=tracking)
         log._cut(size)
         return log, lineage, actions
 
@@ -199,6 +227,24 @@ class EditLog:
         except OSError as error:
             raise InputError(f"`{self.path}` cannot be written: {error}. Check its permissions.") from error
         self._size = size
+
+
+def write_params(params: TrackingParams | None) -> dict[str, Any] | None:
+    """Write tracking parameters as plain values; None stays None."""
+    return None if params is None else dict(plain(params))
+
+
+def read_params(values: Mapping[str, Any] | None) -> TrackingParams | None:
+    """Make tracking parameters of what `write_params` wrote; those that this nbtrack does not know are left out."""
+    if values is None:
+        return None
+    known = {item.name for item in fields(TrackingParams)}
+    return TrackingParams(**{name: _finite(value) for name, value in values.items() if name in known})
+
+
+def _finite(value: Any) -> Any:
+    """Take back what JSON cannot hold."""
+    return float(value) if value in ("inf", "-inf") else value
 
 
 def hash_objects(detections: Detections) -> str:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from nbtrack.editing.commands import Assign, Divide, Group, MarkFalse, Unassign, Undivide, UnmarkFalse
-from nbtrack.editing.workspace import Workspace
+from nbtrack.data.pins import Pin
+from nbtrack.editing.commands import Assign, Divide, Group, MarkFalse, Undivide, UnmarkFalse
+from nbtrack.editing.history import Change
+from nbtrack.editing.navigation import Navigation
+from nbtrack.editing.retracking import plan_removal, plan_tracks, tell_removed
 from nbtrack.errors import EditError, InputError
 
 if TYPE_CHECKING:
     from nbtrack.editing.commands import Command
-    from nbtrack.editing.history import Change
 
 Scope = Literal["here", "later", "earlier", "all"]
 
 
-class ObjectEdits(Workspace):
+class ObjectEdits(Navigation):
     """Assign objects to tracks, mark false detections, make and remove divisions."""
 
     def assign(self, t: int, object_id: int, track_id: int | None = None, *, force: bool = False) -> Change:
@@ -28,7 +30,8 @@ class ObjectEdits(Workspace):
         track_id : int, optional
             The track; the active one if not given.
         force : bool, optional
-            Take the place of the object that the track has in this frame, and remove the mark of a false detection.
+            Take the place of the object that the track has in this frame, remove the mark of a false detection, and
+            divisions that cannot stay.
 
         Returns
         -------
@@ -46,23 +49,22 @@ class ObjectEdits(Workspace):
         others = self.lineage.tracks_at(t, object_id)
         message = f"Object {object_id} in frame {t} is now in track {track}"
         message += f", as well as in track {' and '.join(map(str, others))} (merger)." if others else "."
-        commands: list[Command] = [Assign(t, object_id, track)]
         held = self.lineage.object_at(track, t)
-        if force and held is not None:
-            commands.insert(0, Unassign(t, held, track))
+        if held is not None:
             message = f"{message[:-1]}, instead of object {held}."
-        if force and self.lineage.is_false(t, object_id):
-            commands.insert(0, UnmarkFalse(t, object_id))
-        code = f"assign({t}, {object_id}, track_id={track}{', force=True' if force else ''})"
-        return self._do(Group(tuple(commands)), code, message)
+        command = self._plan_assign(t, object_id, track, force=force)
+        code = f"assign({t}, {object_id}, track_id={track}{_forced(force)})"
+        return self._do(command, code, message + tell_removed(self.lineage, command))
 
-    def unassign(self, t: int, object_id: int, track_id: int) -> Change:
+    def unassign(self, t: int, object_id: int, track_id: int, *, force: bool = False) -> Change:
         """Take an object from a track.
 
         Parameters
         ----------
         t, object_id, track_id : int
             The assignment to remove.
+        force : bool, optional
+            Remove a division that needs it, too.
 
         Returns
         -------
@@ -71,14 +73,17 @@ class ObjectEdits(Workspace):
         Raises
         ------
         EditError
-            If there is no such assignment, or a division needs it.
+            If there is no such assignment, or a division needs it and `force` is false.
         """
         self._check_object(t, object_id)
+        if track_id not in self.lineage.tracks_at(t, object_id):
+            raise EditError(f"Object {object_id} in frame {t} is not in track {track_id}. There is nothing to remove.")
+        command = plan_removal(self.lineage, track_id, (t,), force=force)
         message = f"Object {object_id} in frame {t} is no longer in track {track_id}."
-        code = f"unassign({t}, {object_id}, {track_id})"
-        return self._do(Unassign(t, object_id, track_id), code, message)
+        code = f"unassign({t}, {object_id}, {track_id}{_forced(force)})"
+        return self._do(command, code, message + tell_removed(self.lineage, command), decided=())
 
-    def forget(self, track_id: int, *, t: int = 0, scope: Scope = "all") -> Change:
+    def forget(self, track_id: int, *, t: int = 0, scope: Scope = "all", force: bool = False) -> Change:
         """Take objects from a track: one, all from a frame on, all up to a frame, or all.
 
         Parameters
@@ -89,6 +94,8 @@ class ObjectEdits(Workspace):
             The frame that `scope` speaks of.
         scope : {"here", "later", "earlier", "all"}, optional
             Frame `t` alone; `t` and all later; `t` and all earlier; the whole track.
+        force : bool, optional
+            Remove divisions that need one of the objects, too.
 
         Returns
         -------
@@ -97,23 +104,24 @@ class ObjectEdits(Workspace):
         Raises
         ------
         EditError
-            If the track has no object there, or a division needs one of them.
+            If the track has no object there, or a division needs one of them and `force` is false.
         InputError
             If `scope` is not one of the choices.
         """
         if scope not in ("here", "later", "earlier", "all"):
             raise InputError(f"`scope` must be one of ['here', 'later', 'earlier', 'all']: got {scope!r}.")
-        objects = {
-            frame: object_id
-            for frame, object_id in self.lineage.objects_of(track_id).items()
+        frames = [
+            frame
+            for frame in self.lineage.objects_of(track_id)
             if scope == "all" or (frame == t if scope == "here" else frame >= t if scope == "later" else frame <= t)
-        }
+        ]
         where = {"here": f" in frame {t}", "later": f" from frame {t} on", "earlier": f" up to frame {t}", "all": ""}
-        if not objects:
+        if not frames:
             raise EditError(f"Track {track_id} has no object{where[scope]}. There is nothing to remove.")
-        command = Group(tuple(Unassign(frame, object_id, track_id) for frame, object_id in objects.items()))
-        message = f"Track {track_id} lost {len(objects)} object{'s' * (len(objects) > 1)}{where[scope]}."
-        return self._do(command, f"forget({track_id}, t={t}, scope={scope!r})", message)
+        command = plan_removal(self.lineage, track_id, frames, force=force)
+        message = f"Track {track_id} lost {len(frames)} object{'s' * (len(frames) > 1)}{where[scope]}."
+        code = f"forget({track_id}, t={t}, scope={scope!r}{_forced(force)})"
+        return self._do(command, code, message + tell_removed(self.lineage, command), decided=())
 
     def mark_false(self, t: int, object_id: int, *, force: bool = False) -> Change:
         """Mark an object as a false detection.
@@ -123,7 +131,7 @@ class ObjectEdits(Workspace):
         t, object_id : int
             The object.
         force : bool, optional
-            Take it from its tracks.
+            Take it from its tracks, and remove divisions that need it.
 
         Returns
         -------
@@ -136,9 +144,12 @@ class ObjectEdits(Workspace):
         """
         self._check_object(t, object_id)
         message = f"Object {object_id} in frame {t} is marked as a false detection."
-        tracks = self.lineage.tracks_at(t, object_id) if force else ()
-        command = Group((*(Unassign(t, object_id, track) for track in tracks), MarkFalse(t, object_id)))
-        return self._do(command, f"mark_false({t}, {object_id}{', force=True' if force else ''})", message)
+        removals: dict[Command, None] = {}  # two tracks of a merger can have a division in common
+        for track in self.lineage.tracks_at(t, object_id) if force else ():
+            removals |= dict.fromkeys(plan_removal(self.lineage, track, (t,), force=True).commands)
+        command = Group((*removals, MarkFalse(t, object_id)))
+        code = f"mark_false({t}, {object_id}{_forced(force)})"
+        return self._do(command, code, message + tell_removed(self.lineage, command))
 
     def unmark_false(self, t: int, object_id: int) -> Change:
         """Take back the mark of a false detection.
@@ -204,5 +215,65 @@ class ObjectEdits(Workspace):
         EditError
             If the track does not divide.
         """
+        return self._undivide(parent_track)
+
+    def _undivide(self, parent_track: int, *cut: Pin) -> Change:
+        """Remove a division, and hold that the mother does not divide; what she becomes is open, but for `cut`."""
         message = f"The division of track {parent_track} is removed; its children are tracks of their own."
-        return self._do(Undivide(parent_track), f"undivide({parent_track})", message)
+        division = self.lineage.divisions.get(parent_track)
+        pins = list(cut)
+        if division is not None:
+            mother = self.lineage.objects_of(parent_track)[division.t]
+            pins.append(Pin("division", division.t, mother, 0))
+        return self._do(Undivide(parent_track), f"undivide({parent_track})", message, pins=pins)
+
+    def check_division(self, parent_track: int, done: bool = True) -> Change:
+        """Say that a division was looked at and is right, or take that back.
+
+        This is a mark for reviewing and no edit: it is no step of undo, but it is written to the log. Observers get a
+        change without objects. A division that is removed or changed is no longer checked; one that comes back by
+        undoing is.
+
+        Parameters
+        ----------
+        parent_track : int
+            The track that divides.
+        done : bool, optional
+            Whether it is checked.
+
+        Returns
+        -------
+        Change
+            Without objects.
+
+        Raises
+        ------
+        EditError
+            If the track does not divide.
+        """
+        if parent_track not in self.lineage.divisions:
+            raise EditError(f"Track {parent_track} does not divide. There is no division to check.")
+        self._write({"action": "check", "parent": int(parent_track), "done": bool(done)})
+        self._mark_division(parent_track, done=done)
+        state = "checked" if done else "no longer checked"
+        return self._tell(Change((), (), f"The division of track {parent_track} is {state}."))
+
+    @property
+    def checked_divisions(self) -> frozenset[int]:
+        """The parent tracks of the divisions that are checked."""
+        return frozenset(i for i, division in self.lineage.divisions.items() if division in self._checked)
+
+    def _plan_assign(self, t: int, object_id: int, track_id: int, *, force: bool) -> Group:
+        if not force:
+            return Group((Assign(t, object_id, track_id),))
+        wanted = {track_id: self.lineage.objects_of(track_id) | {t: object_id}}
+        return Group((*self._unmark(t, object_id), *plan_tracks(self.lineage, wanted, force=True).commands))
+
+    def _unmark(self, t: int, object_id: int) -> tuple[Command, ...]:
+        """Plan to take back the mark of a false detection, if there is one."""
+        return (UnmarkFalse(t, object_id),) if self.lineage.is_false(t, object_id) else ()
+
+
+def _forced(force: bool) -> str:
+    """Write the option `force` as code, if it is on."""
+    return ", force=True" if force else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbtrack.editing.commands import Group, UnmarkFalse
-from nbtrack.editing.retracking import plan_tracks, split_at
+from nbtrack.editing.retracking import plan_tracks, split_at, tell_removed
 from nbtrack.editing.track_edits import TrackEdits
 from nbtrack.errors import EditError
 
@@ -54,7 +54,8 @@ class Relinking(TrackEdits):
         wanted = {track_a: before_a | later_b, track_b: before_b | later_a}
         command = plan_tracks(self.lineage, wanted, heirs=heirs, force=force)
         code = f"swap({track_a}, {track_b}, {t}{', force=True' if force else ''})"
-        return self._do(command, code, f"Tracks {track_a} and {track_b} are swapped from frame {t} on.")
+        message = f"Tracks {track_a} and {track_b} are swapped from frame {t} on."
+        return self._do(command, code, message + tell_removed(self.lineage, command))
 
     def unlink(self, track_id: int, t: int, *, new_track: int | None = None) -> Change:
         """Split a track: its objects from a frame on become a new track, which takes its division along.
@@ -163,6 +164,7 @@ class Relinking(TrackEdits):
         options = {"track_id": first, "next_track": second, "new_track": new[0] if new else 0, "force": force}
         given = "".join(f", {name}={value}" for name, value in options.items() if value)
         message = f"Object {a} in frame {t} goes on as object {b} in frame {t_next}, in track {joined}."
+        message += tell_removed(self.lineage, command)
         return self._do(command, f"link(({t}, {a}), ({t_next}, {b}){given})", message, new_tracks=new)
 
     def _choose_track(self, t: int, object_id: int, track_id: int | None) -> int:

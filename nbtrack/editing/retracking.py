@@ -12,7 +12,7 @@ from nbtrack.editing.commands import Assign, Divide, Group, Reorder, Unassign, U
 from nbtrack.errors import EditError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from nbtrack.data.lineage import Division, Lineage
     from nbtrack.editing.commands import Command
@@ -23,6 +23,7 @@ def plan_tracks(
     wanted: Mapping[int, Mapping[int, int]],
     *,
     heirs: Mapping[int, int] | None = None,
+    without: Collection[int] = (),
     force: bool = False,
 ) -> Group:
     """Plan the commands that give some tracks other objects.
@@ -35,6 +36,8 @@ def plan_tracks(
         For each track that changes, all its objects afterwards, frame to object id.
     heirs : dict of int to int, optional
         A parent track, and the track that takes over its division.
+    without : collection of int, optional
+        Parent tracks whose divisions are removed in any case.
     force : bool, optional
         Remove the divisions that cannot stay, instead of refusing.
 
@@ -50,9 +53,12 @@ def plan_tracks(
     heirs = heirs or {}
     undivide: list[Command] = []
     divide: list[Command] = []
-    for division in sorted(lineage.divisions.values()):
+    divisions = lineage.divisions
+    concerned = {*without, *wanted, *map(lineage.parent_of, wanted)}
+    for division in sorted(divisions[i] for i in concerned if i in divisions):
         parent, children = division.parent_track_id, division.children
-        if not {parent, *children} & wanted.keys():
+        if parent in without:
+            undivide.append(Undivide(parent))
             continue
         heir = heirs.get(parent, parent)
         reason = _cannot_stay(lineage, wanted, division, heir)
@@ -84,6 +90,60 @@ def split_at(objects: Mapping[int, int], t: int) -> tuple[dict[int, int], dict[i
     """
     before = {frame: i for frame, i in objects.items() if frame < t}
     return before, {frame: i for frame, i in objects.items() if frame >= t}
+
+
+def plan_removal(lineage: Lineage, track_id: int, frames: Collection[int], *, force: bool = False) -> Group:
+    """Plan the commands that take objects from a track.
+
+    Parameters
+    ----------
+    lineage : Lineage
+        As it is now; it is not changed.
+    track_id : int
+        The track.
+    frames : collection of int
+        Where it loses its object; it has one in each.
+    force : bool, optional
+        Remove the divisions that need one of the objects; else the group will be refused.
+
+    Returns
+    -------
+    Group
+    """
+    objects = lineage.objects_of(track_id)
+    commands: list[Command] = []
+    if force:
+        parent, division = lineage.parent_of(track_id), lineage.divisions.get(track_id)
+        if parent is not None and min(objects, default=None) in frames:
+            commands.append(Undivide(parent))
+        if division is not None and division.t in frames:
+            commands.append(Undivide(track_id))
+    return Group((*commands, *(Unassign(t, objects[t], track_id) for t in sorted(frames))))
+
+
+def tell_removed(lineage: Lineage, command: Group) -> str:
+    """Say which divisions are gone when a group is done.
+
+    Parameters
+    ----------
+    lineage : Lineage
+        As it is before.
+    command : Group
+        What will be done.
+
+    Returns
+    -------
+    str
+        A sentence with a space before it, or nothing.
+    """
+    made = {(part.child1_track_id, part.child2_track_id) for part in command.commands if isinstance(part, Divide)}
+    removed = [part.parent_track_id for part in command.commands if isinstance(part, Undivide)]
+    gone = sorted(parent for parent in dict.fromkeys(removed) if lineage.children_of(parent) not in made)
+    if not gone:
+        return ""
+    several = len(gone) > 1
+    tracks = f"s of tracks {' and '.join(map(str, gone))} are" if several else f" of track {gone[0]} is"
+    return f" The division{tracks} removed."
 
 
 def _cannot_stay(

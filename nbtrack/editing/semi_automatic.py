@@ -203,36 +203,67 @@ def explain(trail: Trail, track_id: int, n_assigned: int) -> str:
     why = {
         "last_frame": f"It reached the last frame, {t}",
         "stop_before": f"It stopped after frame {t}, as asked",
-        "ambiguous": f"It stopped in frame {t}: objects {ids} of frame {t + 1} overlap object {object_id}. Click one",
-        "lost": f"It stopped in frame {t}: nothing in frame {t + 1} overlaps object {object_id}. Click where it went",
+        "ambiguous": f"It stopped in frame {t}: {len(trail.candidates)} objects of frame {t + 1} overlap it. Click one",
+        "lost": f"It stopped in frame {t}: nothing in frame {t + 1} overlaps it. Click where it went",
         "little_overlap": f"It stopped in frame {t}: object {ids} of frame {t + 1} covers less than "
-        f"{MIN_OVERLAP:.0%} of object {object_id}. Click it if it is the same",
+        f"{MIN_OVERLAP:.0%} of it. Click it if it is the same",
         "false_detection": f"It stopped at frame {t}: object {object_id} is marked as a false detection",
         "in_track": f"It stopped at frame {t}: object {object_id} is in track {track_id} there",
         "divides": f"It stopped at frame {t}: track {track_id} divides before",
     }[trail.reason]
     objects = f"{n_assigned or 'no'} object{'s' * (n_assigned != 1)}"
-    return f"Semi-automatic tracking gave {objects} to track {track_id}. {why}."
+    return f"Following gave {objects} to track {track_id}. {why}."
 
 
-def center_of(detections: Detections, t: int, object_id: int) -> tuple[float, ...]:
-    """Look up the centre of an object.
+class Centers:
+    """Look up the objects of a frame and their centres quickly.
 
     Parameters
     ----------
     detections : Detections
         The objects.
-    t, object_id : int
-        One of them.
-
-    Returns
-    -------
-    tuple of float
-        ``([z,] y, x)`` in pixels.
     """
-    rows = detections.table.iloc[detections.rows_of(t)]
-    row = int(np.searchsorted(rows["object_id"].to_numpy(), object_id))
-    return tuple(rows[detections.columns_position].to_numpy(dtype=float)[row].tolist())
+
+    def __init__(self, detections: Detections) -> None:
+        table = detections.table
+        self._ids = table["object_id"].to_numpy()
+        self._centers = table[detections.columns_position].to_numpy(dtype=float)
+        self._starts = np.searchsorted(table["t"].to_numpy(), np.arange(detections.n_frames + 1)).tolist()
+
+    def of(self, t: int, object_id: int) -> tuple[float, ...]:
+        """Look up the centre of an object.
+
+        Parameters
+        ----------
+        t, object_id : int
+            One that there is.
+
+        Returns
+        -------
+        tuple of float
+            ``([z,] y, x)`` in pixels.
+        """
+        first, last = self._starts[t : t + 2]
+        row = first + int(np.searchsorted(self._ids[first:last], object_id))
+        return tuple(self._centers[row].tolist())
+
+    def in_frame(self, t: int) -> tuple[np.ndarray, np.ndarray]:
+        """Look up the objects of a frame.
+
+        Parameters
+        ----------
+        t : int
+            The frame.
+
+        Returns
+        -------
+        ids : ndarray of int, shape (n,)
+            Their ids, ascending.
+        centers : ndarray of float, shape (n, ndim)
+            Their centres in pixels, ``([z,] y, x)``.
+        """
+        rows = slice(*self._starts[t : t + 2])
+        return self._ids[rows], self._centers[rows]
 
 
 def window_sizes(window: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:

@@ -1,19 +1,20 @@
 """The manual session: a movie, its objects, and the lineage that a person makes.
 
 Every action that a click or a key can do is a method here; each is one step of undo and reports one `Change`. Choosing
-the active track is not an edit and not a step.
+the active track is not an edit and not a step. What an action decides is held as pins; `resolve` lets the solver find
+the rest, and never goes against them.
 """
 
 from __future__ import annotations
 
 from nbtrack.editing.object_edits import Scope
-from nbtrack.editing.relinking import Relinking
+from nbtrack.editing.repairing import Repairing
 from nbtrack.editing.workspace import Progress
 
 __all__ = ["Progress", "Scope", "Session"]
 
 
-class Session(Relinking):
+class Session(Repairing):
     """Track objects by hand, or correct what the tracker made.
 
     Parameters
@@ -22,10 +23,14 @@ class Session(Relinking):
         The raw images; None if there are only objects.
     detections : Detections
         The objects to track.
-    lineage : Lineage, optional
+    lineage : Lineage or TrackingResult, optional
         Where to start, for example the answer of `nbtrack.track`; a copy is edited. Nothing is tracked if not given.
     log : str or Path, optional
         A new file, to which each action is written when it happens; `Session.reopen` makes the session again from it.
+    pins : iterable of Pin, optional
+        What holds from the start.
+    tracking : TrackingParams, optional
+        What to track with when the rest is solved again; those of the result if not given.
 
     Attributes
     ----------
@@ -33,6 +38,12 @@ class Session(Relinking):
         As above; `lineage` is the answer as it stands now.
     history : History
         What was done and undone.
+    pins : tuple of Pin
+        What holds, oldest first: all that actions decided, and what was pinned by itself.
+    live : bool
+        Whether each action is followed by solving the rest again, as one step of undo.
+    tracking : TrackingParams or None
+        What the rest is tracked with.
     active_track : int
         The track that clicks assign to; 0 if there is none.
     params : None

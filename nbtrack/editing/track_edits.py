@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbtrack.editing.commands import Assign, Divide, Group
+from nbtrack.data.relations import pins_of_change, relations_of
+from nbtrack.editing.commands import Assign, Group
+from nbtrack.editing.dividing import plan_division
 from nbtrack.editing.object_edits import ObjectEdits
-from nbtrack.editing.retracking import plan_tracks
-from nbtrack.editing.semi_automatic import Followed, center_of, explain, follow_overlap, window_sizes
+from nbtrack.editing.retracking import plan_tracks, split_at, tell_removed
+from nbtrack.editing.semi_automatic import Followed, explain, follow_overlap, window_sizes
 from nbtrack.errors import EditError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nbtrack.editing.commands import Command
     from nbtrack.editing.history import Change
     from nbtrack.editing.semi_automatic import Reason
 
@@ -30,6 +33,7 @@ class TrackEdits(ObjectEdits):
         moving: bool = True,
         stop_before: int | None = None,
         at: Sequence[float] | None = None,
+        force: bool = False,
     ) -> Followed:
         """Give an object to a track, and those that it becomes, until it is not clear which ones those are.
 
@@ -50,6 +54,8 @@ class TrackEdits(ObjectEdits):
             A frame that is not reached.
         at : sequence of float, optional
             Where the object was clicked: the first middle of the window; the centre of the object if not given.
+        force : bool, optional
+            Give the first object to the track in any case, as `assign` does. The run stops at what is in the way later.
 
         Returns
         -------
@@ -72,37 +78,46 @@ class TrackEdits(ObjectEdits):
         if at is not None and len(at) != ndim:
             raise InputError(f"`at` must have {ndim} numbers, one per axis of a frame: got {tuple(at)}.")
 
-        division = self.lineage.divisions.get(track)
-
         def refuse(frame: int, candidate: int) -> tuple[Reason, int] | None:
             if self.lineage.is_false(frame, candidate):
                 return "false_detection", candidate
             held = self.lineage.object_at(track, frame)
             if held is not None:
                 return "in_track", held
+            division = divisions.get(track)
             return ("divides", candidate) if division is not None and frame > division.t else None
 
         def center(frame: int, followed: int) -> Sequence[float]:
-            return at if at is not None and frame == t else center_of(detections, frame, followed)
+            return at if at is not None and frame == t else self._centers.of(frame, followed)
 
-        first = () if self.lineage.object_at(track, t) == object_id else (Assign(t, object_id, track),)
-        for command in first:
-            command.apply(self.lineage).apply(self.lineage)  # refused before any frame is read
-        trail = follow_overlap(
-            detections.labels, t, object_id, center=center, window=sizes, moving=moving, stop_before=stop_before,
-            refuse=refuse,
-        )  # fmt: skip
-        commands = first + tuple(Assign(frame, i, track) for frame, i in trail.objects.items())
-        message = explain(trail, track, len(commands))
-        if commands:
+        held = self.lineage.object_at(track, t) == object_id
+        first = Group(()) if held else self._plan_assign(t, object_id, track, force=force)
+        clicked = first.touches(self.lineage)
+        before = relations_of(self.lineage, clicked)
+        taken_back = first.apply(self.lineage)  # refused before any frame is read
+        pins = pins_of_change(before, relations_of(self.lineage, clicked), self.lineage)
+        divisions = self.lineage.divisions
+        try:
+            trail = follow_overlap(
+                detections.labels, t, object_id, center=center, window=sizes, moving=moving, stop_before=stop_before,
+                refuse=refuse,
+            )  # fmt: skip
+        finally:
+            taken_back.apply(self.lineage)
+        assigned = trail.objects if held else {t: object_id} | trail.objects
+        message = explain(trail, track, len(assigned)) + tell_removed(self.lineage, first)
+        if assigned:
             options: dict[str, object] = {} if window is None else {"window": sizes}
             options |= {} if moving else {"moving": False}
             options |= {} if stop_before is None else {"stop_before": int(stop_before)}
             options |= {} if at is None else {"at": tuple(float(x) for x in at)}
+            options |= {"force": True} if force else {}
             given = "".join(f", {name}={value}" for name, value in options.items())
-            self._do(Group(commands), f"follow({t}, {object_id}, track_id={track}{given})", message)
-        frames = tuple(command.t for command in commands)
-        return Followed(frames, tuple(command.object_id for command in commands), message, track, trail)
+            later = (Assign(frame, i, track) for frame, i in trail.objects.items())
+            command = Group((*first.commands, *later))
+            code = f"follow({t}, {object_id}, track_id={track}{given})"
+            self._do(command, code, message, decided=(), pins=pins)  # what follows the click is a proposal: no pin
+        return Followed(tuple(assigned), tuple(assigned.values()), message, track, trail)
 
     def divide_objects(
         self,
@@ -112,9 +127,13 @@ class TrackEdits(ObjectEdits):
         t_child: int | None = None,
         *,
         track_id: int | None = None,
-        child_tracks: tuple[int, int] | None = None,
+        child_tracks: Sequence[int] | None = None,
+        force: bool = False,
     ) -> Change:
-        """Say that an object becomes two objects of the next frame: two new tracks begin there.
+        """Say that an object becomes two objects of the next frame.
+
+        A daughter without a track begins a new one. A track that begins with the daughter, and has no parent, is the
+        child as it is. If the track that divides went on as one of the daughters, its later part is that child.
 
         Parameters
         ----------
@@ -126,8 +145,12 @@ class TrackEdits(ObjectEdits):
             Where they are: the frame after `t`, which is also meant if not given.
         track_id : int, optional
             The track that divides; the active one if not given.
-        child_tracks : tuple of int, optional
-            Ids of the two new tracks; the next free ones if not given.
+        child_tracks : sequence of int, optional
+            Ids of the new tracks: of the two daughters, then of what is cut off; the next free ones if not given. One
+            is not used where the daughter's own track is the child.
+        force : bool, optional
+            Take the track that the parent has, or give it to the track; cut off what the track has later; cut the
+            tracks of the daughters there; remove other divisions and marks of false detections that are in the way.
 
         Returns
         -------
@@ -136,21 +159,25 @@ class TrackEdits(ObjectEdits):
         Raises
         ------
         EditError
-            If these are not three fitting objects, or the track of the parent cannot divide there.
+            If these are not three fitting objects, or something is in the way and `force` is false.
         """
         track = self._track_or_active(track_id)
         self._check_clicked(t, parent_object_id, "the object that divides")
         carried = self.lineage.tracks_at(t, parent_object_id)
+        gained: dict[int, int] = {}
         if track not in carried:
-            others = " and ".join(map(str, carried))
-            found = f"is in track {others}, not in track {track}" if carried else "has no track"
-            advice = "Make its track the active one" if carried else f"Give it to track {track}"
-            raise EditError(f"Object {parent_object_id} in frame {t} {found}, so it cannot divide. {advice} first.")
-        if track in self.lineage.divisions:
-            raise EditError(
-                f"Track {track} divides after frame {self.lineage.divisions[track].t} already. Remove that division "
-                "first."
-            )
+            if not force or len(carried) > 1:
+                others = " and ".join(map(str, carried))
+                found = f"is in track {others}, not in track {track}" if carried else "has no track"
+                advice = "Make its track the active one" if carried else f"Give it to track {track}"
+                raise EditError(
+                    f"Object {parent_object_id} in frame {t} {found}, so it cannot divide. {advice} first.",
+                    forceable=len(carried) < 2,
+                )
+            if carried:
+                (track,) = carried
+            else:
+                gained[t] = parent_object_id
         t_child = t + 1 if t_child is None else t_child
         if t_child != t + 1:
             raise EditError(
@@ -166,18 +193,39 @@ class TrackEdits(ObjectEdits):
                 f"A division needs two different objects in frame {t_child}: got {' and '.join(map(str, child_ids))}. "
                 "Click the other daughter cell."
             )
-        first, second = self._new_tracks(child_tracks, 2)
-        assigns = [Assign(t_child, i, new) for i, new in zip(child_ids, (first, second), strict=True)]
-        message = (
-            f"Track {track} divides after frame {t}: object {child_ids[0]} begins track {first}, object "
-            f"{child_ids[1]} track {second}."
-        )
-        code = (
-            f"divide_objects({t}, {parent_object_id}, ({child_ids[0]}, {child_ids[1]}), track_id={track}, "
-            f"child_tracks=({first}, {second}))"
-        )
-        command = Group((*assigns, Divide(t, track, first, second)))
-        return self._do(command, code, message, new_tracks=(first, second))
+        head = split_at(self.lineage.objects_of(track), t_child)[0] | gained
+        unmark = self._unmark(t, parent_object_id)
+        code = f"divide_objects({t}, {parent_object_id}, ({child_ids[0]}, {child_ids[1]})"
+        daughters = [(t_child, child) for child in child_ids]
+        return self._divide(track, head, daughters, code, child_tracks=child_tracks, force=force, before=unmark)
+
+    def _divide(
+        self,
+        track: int,
+        head: dict[int, int],
+        daughters: Sequence[tuple[int, int]],
+        code: str,
+        *,
+        child_tracks: Sequence[int] | None,
+        force: bool,
+        before: Sequence[Command] = (),
+    ) -> Change:
+        given = tuple(child_tracks or ())
+        if len(set(given)) != len(given):
+            raise InputError(f"`child_tracks` must be different ids: got {given}. Give each track its own.")
+        free = iter([i for i in self._free_tracks(4 + len(given)) if i not in (*given, track)])
+        new: list[int] = []
+
+        def new_track(k: int) -> int:
+            if k < len(given):
+                self._check_new(given[k])
+            new.append(given[k] if k < len(given) else next(free))
+            return new[-1]
+
+        plan = plan_division(self.lineage, track, head, daughters, new_track=new_track, force=force)
+        ids = ", ".join(map(str, (*plan.children, plan.rest) if plan.rest else plan.children))
+        code = f"{code}, track_id={track}, child_tracks=({ids}){', force=True' if force else ''})"
+        return self._do(Group((*before, *plan.command.commands)), code, plan.message, new_tracks=new)
 
     def delete_track(self, track_id: int, *, force: bool = False) -> Change:
         """Take all objects from a track.
@@ -204,4 +252,4 @@ class TrackEdits(ObjectEdits):
         command = plan_tracks(self.lineage, {track_id: {}}, force=force)
         code = f"delete_track({track_id}{', force=True' if force else ''})"
         message = f"Track {track_id} is deleted; it had {n_objects} object{'s' * (n_objects > 1)}."
-        return self._do(command, code, message)
+        return self._do(command, code, message + tell_removed(self.lineage, command), decided=())

@@ -1,6 +1,6 @@
 """What a session knows and how a step is done: objects, lineage, history, the active track, progress, observers.
 
-The actions themselves stand in `nbtrack.editing.object_edits` and `nbtrack.editing.track_edits`.
+The actions themselves stand in `nbtrack.editing.object_edits` and the files that build on it.
 """
 
 from __future__ import annotations
@@ -11,18 +11,25 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nbtrack.data.lineage import FALSE_LABEL, Lineage
+from nbtrack.data.pins import PinChange, from_row, to_row
+from nbtrack.data.relations import is_held, pins_of_change, relations_of
+from nbtrack.data.result import TrackingResult
 from nbtrack.editing.commands import from_rows, to_rows
 from nbtrack.editing.history import Change, History
-from nbtrack.editing.log import EditLog
+from nbtrack.editing.log import EditLog, read_params
+from nbtrack.editing.repainting import Repaint, repaint
 from nbtrack.errors import EditError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from nbtrack.data.detections import Detections
+    from nbtrack.data.lineage import Division
     from nbtrack.data.movie import Movie
+    from nbtrack.data.pins import Pin
     from nbtrack.editing.commands import Command
+    from nbtrack.params import TrackingParams
 
 
 @dataclass(frozen=True)
@@ -55,10 +62,14 @@ class Workspace:
         The raw images; None if there are only objects.
     detections : Detections
         The objects to track.
-    lineage : Lineage, optional
-        Where to start; a copy is edited.
+    lineage : Lineage or TrackingResult, optional
+        Where to start; a copy is edited. The parameters of a result are those of `tracking`.
     log : str or Path, optional
         A new file, to which each action is written when it happens.
+    pins : iterable of Pin, optional
+        What holds from the start.
+    tracking : TrackingParams, optional
+        What to track with when the rest is solved again.
 
     Raises
     ------
@@ -72,9 +83,11 @@ class Workspace:
         self,
         movie: Movie | None,
         detections: Detections,
-        lineage: Lineage | None = None,
+        lineage: Lineage | TrackingResult | None = None,
         *,
         log: str | Path | None = None,
+        pins: Iterable[Pin] = (),
+        tracking: TrackingParams | None = None,
     ) -> None:
         if movie is not None and len(movie) != detections.n_frames:
             raise InputError(
@@ -82,11 +95,15 @@ class Workspace:
                 f"{len(movie)} movie frames. Check the time axis in `axes`."
             )
         self.movie = movie
-        self.detections = detections
+        if isinstance(lineage, TrackingResult):
+            tracking, lineage = tracking or lineage.params, lineage.lineage
         self.lineage = Lineage() if lineage is None else lineage.copy()
-        self.history = History()
+        self.tracking = tracking
+        self.history = History(pins, detections)
+        self._known = detections
         self.active_track = 0
         self._highest_started = 0
+        self._checked: set[Division] = set()
         self._observers: list[Callable[[Change], None]] = []
         times, ids = detections.table["t"].to_numpy(), detections.table["object_id"].to_numpy()
         frames = np.split(ids, np.searchsorted(times, np.arange(1, detections.n_frames)))
@@ -100,7 +117,9 @@ class Workspace:
                     "the objects. Use the detections that the lineage was made from."
                 )
             self._unlabeled.append(set(objects - tracked))
-        self._log = None if log is None else EditLog.start(log, detections, self.lineage)
+        self._log = None
+        if log is not None:
+            self._log = EditLog.start(log, detections, self.lineage, pins=self.pins, tracking=tracking)
 
     @classmethod
     def reopen(cls, movie: Movie | None, detections: Detections, log: str | Path) -> Self:
@@ -118,7 +137,8 @@ class Workspace:
         Returns
         -------
         Session
-            With the lineage, the active track, and all that can be undone and done again.
+            With the lineage, the pins, the active track, the divisions that were checked, and all that can be undone
+            and done again.
 
         Raises
         ------
@@ -126,7 +146,7 @@ class Workspace:
             If the log cannot be read, is damaged, or was made for other objects.
         """
         opened, lineage, entries = EditLog.read(log, detections)
-        session = cls(movie, detections, lineage)
+        session = cls(movie, detections, lineage, pins=opened.pins, tracking=opened.tracking)
         for number, entry in enumerate(entries, 2):
             try:
                 session._repeat(entry)
@@ -141,6 +161,26 @@ class Workspace:
     def __repr__(self) -> str:
         n = len(self.history)
         return f"<Session: {self.lineage!r}, {n} step{'s' * (n != 1)}, {self.progress()}>"
+
+    @property
+    def detections(self) -> Detections:
+        """The objects as they are now."""
+        assert self.history.detections is not None
+        return self.history.detections
+
+    @detections.setter
+    def detections(self, value: Detections) -> None:
+        self.history.detections = self._known = value
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """What holds whenever the rest is solved again, oldest first."""
+        return tuple(self.history.pins)
+
+    @property
+    def log_path(self) -> Path | None:
+        """Where the edit log is, or None if nothing is written."""
+        return None if self._log is None else self._log.path
 
     # ------------------------------------------------------------------ the active track
     def new_track(self) -> int:
@@ -242,19 +282,6 @@ class Workspace:
         left = [len(ids) for ids in self._unlabeled]
         return Progress(left.count(0), len(left), sum(left))
 
-    def next_unlabeled(self) -> tuple[int, int] | None:
-        """Find the first object without a track that is not a false detection.
-
-        Returns
-        -------
-        tuple of int or None
-            Frame and object id; None if nothing is left.
-        """
-        for t, ids in enumerate(self._unlabeled):
-            if ids:
-                return t, min(ids)
-        return None
-
     def history_code(self, name: str = "session") -> str:
         """Print everything that was done, and not undone, as Python that does it again.
 
@@ -287,14 +314,75 @@ class Workspace:
         return lambda: self._observers.remove(callback) if callback in self._observers else None
 
     # ------------------------------------------------------------------ helpers
-    def _do(self, command: Command, code: str, message: str, *, new_tracks: Iterable[int] = ()) -> Change:
-        change = self.history.perform(self.lineage, command, code=code, message=message)
-        before, self._highest_started = self._highest_started, max([self._highest_started, *new_tracks])
+    def _do(
+        self,
+        command: Command,
+        code: str,
+        message: str,
+        *,
+        new_tracks: Iterable[int] = (),
+        decided: Iterable[tuple[int, int]] | None = None,
+        pins: Iterable[Pin] = (),
+        repainted: Repaint | None = None,
+        about: Iterable[tuple[int, int]] = (),
+    ) -> Change:
+        """Do an action of a person and hold what it changed.
+
+        `decided` are the objects of which the person decided something; None means all that the command is about.
+        `pins` are held in place of what changed. Older pins that the action goes against are dropped, and those about
+        objects that are no longer there. `about` are objects of which pixels change.
+        """
+        detections = None if repainted is None else repaint(self.detections, repainted)
+        touched = command.touches(self.lineage)
+        meant = touched if decided is None else tuple(decided)
+        before = relations_of(self.lineage, meant)
+        held = [pin for pin in self.history.pins.about(touched) if is_held(self.lineage, pin)]
+        given = list(pins)
+
+        def change_pins() -> PinChange:
+            new = given or pins_of_change(before, relations_of(self.lineage, meant), self.lineage)
+            gone = [pin for pin in held if not is_held(self.lineage, pin)]
+            if detections is not None and repainted is not None:
+                rows = detections.table["object_id"].to_numpy()[detections.rows_of(repainted.t)]
+                lost = [(repainted.t, i) for i in self._objects[repainted.t] - set(rows.tolist())]
+                gone += self.history.pins.about(lost)
+            return self.history.pins.plan(new, gone)
+
+        more = {} if repainted is None else {"repainted": repainted.to_values()}
+        return self._perform(
+            command, code, message, pins=change_pins, new_tracks=new_tracks, more=more, detections=detections,
+            about=about,
+        )  # fmt: skip
+
+    def _perform(
+        self,
+        command: Command,
+        code: str,
+        message: str,
+        *,
+        pins: Callable[[], PinChange] = PinChange,
+        joined: bool = False,
+        new_tracks: Iterable[int] = (),
+        more: Mapping[str, Any] | None = None,
+        detections: Detections | None = None,
+        about: Iterable[tuple[int, int]] = (),
+    ) -> Change:
+        """Do a command as a step, and write it to the log."""
+        change = self.history.perform(
+            self.lineage, command, code=code, message=message, pins=pins, joined=joined, detections=detections,
+            about=about,
+        )  # fmt: skip
+        highest, self._highest_started = self._highest_started, max([self._highest_started, *new_tracks])
         try:
-            entry = {"action": "do", "commands": to_rows(command), "code": code, "message": message}
-            self._write(entry, self.history.undo)
+            if self._log is not None:
+                done = self.history.last.pins
+                entry: dict[str, Any] = {"action": "do", "commands": to_rows(command), "code": code, "message": message}
+                came, went = [to_row(pin) for pin in done.dropped], [to_row(pin) for pin in done.added]
+                rows = {"pinned": came, "unpinned": went, "joined": joined, "about": list(about), **(more or {})}
+                entry |= {name: value for name, value in rows.items() if value}
+                self._write(entry, self.history.undo_last)
         except InputError:
-            self._highest_started = before
+            self._highest_started = highest
             raise
         return self._tell(change)
 
@@ -323,22 +411,52 @@ class Workspace:
         """Do what a line of the log says."""
         action = entry["action"]
         if action == "do":
-            self._do(from_rows(entry["commands"]), entry["code"], entry["message"])
+            came, went = (tuple(map(from_row, entry.get(name, ()))) for name in ("pinned", "unpinned"))
+            painted = Repaint.from_values(entry["repainted"]) if "repainted" in entry else None
+            self._perform(
+                from_rows(entry["commands"]),
+                entry["code"],
+                entry["message"],
+                pins=lambda: PinChange(came, went),
+                joined=bool(entry.get("joined")),
+                detections=None if painted is None else repaint(self.detections, painted),
+                about=[(t, i) for t, i in entry.get("about", ())],
+            )
+            self.tracking = read_params(entry.get("tracking")) or self.tracking
         elif action == "undo":
             self.undo()
         elif action == "redo":
             self.redo()
+        elif action == "check":
+            self._mark_division(entry["parent"], done=entry["done"])
         elif action != "select":
-            raise InputError(f"`action` must be one of ['do', 'undo', 'redo', 'select']: got {action!r}.")
+            raise InputError(f"`action` must be one of ['do', 'undo', 'redo', 'check', 'select']: got {action!r}.")
         self.active_track, self._highest_started = int(entry["active"]), int(entry["started"])
 
+    def _mark_division(self, parent_track: int, *, done: bool) -> None:
+        division = self.lineage.divisions[parent_track]
+        (self._checked.add if done else self._checked.discard)(division)
+
     def _tell(self, change: Change) -> Change:
+        if self._known is not self.detections:
+            self._take_objects(change.frames)
         for t, object_id in change.pairs:
+            if object_id not in self._objects[t]:
+                continue  # it was there before
             done = self.lineage.tracks_at(t, object_id) or self.lineage.is_false(t, object_id)
             (self._unlabeled[t].discard if done else self._unlabeled[t].add)(object_id)
         for callback in tuple(self._observers):
             callback(change)
         return change
+
+    def _take_objects(self, frames: Iterable[int]) -> None:
+        """Look anew at frames whose objects may be others now."""
+        self._known = self.detections
+        for t in set(frames):
+            ids = self.detections.table["object_id"].to_numpy()[self.detections.rows_of(t)]
+            self._objects[t] = frozenset(ids.tolist())
+            self._unlabeled[t] = set(self._objects[t]) - set(self.lineage.labelled(t)) - self.lineage.false_at(t)
+        self.__dict__.pop("_centers", None)
 
     def _check_object(self, t: int, object_id: int) -> None:
         if not self.has_object(t, object_id):
@@ -354,9 +472,12 @@ class Workspace:
         if given is None:
             return self._free_tracks(count)
         for track_id in given:
-            if self.lineage.objects_of(track_id):
-                raise EditError(f"Track {track_id} has objects already. Give the id of a new track.")
+            self._check_new(track_id)
         return tuple(given)
+
+    def _check_new(self, track_id: int) -> None:
+        if self.lineage.objects_of(track_id):
+            raise EditError(f"Track {track_id} has objects already. Give the id of a new track.")
 
     def _free_tracks(self, count: int) -> tuple[int, ...]:
         """Find ids above all that are in use and all that were started."""

@@ -12,6 +12,10 @@ from uuid import uuid4
 from nbtrack.errors import InputError
 
 
+class TargetExists(InputError):
+    """Something is there already that may be replaced if the caller says so."""
+
+
 @contextlib.contextmanager
 def atomic_path(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary path to write to, and rename it to the target on success.
@@ -31,8 +35,10 @@ def atomic_path(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
 
     Raises
     ------
+    TargetExists
+        If the target exists and `overwrite` is not set.
     InputError
-        If the target exists and may not be replaced, or it could not be written, for instance to a full disk.
+        If what is there may not be replaced, or the target could not be written, for instance to a full disk.
         What was at the target is unchanged then.
 
     Examples
@@ -43,7 +49,7 @@ def atomic_path(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
     """
     target = Path(path).expanduser().resolve()
     if _occupied(target) and not overwrite:
-        raise InputError(f"`{path}` exists already. Choose another name, or say overwrite=True to replace it.")
+        raise TargetExists(f"`{path}` exists already. Choose another name, or say overwrite=True to replace it.")
     mark = uuid4().hex[:8]
     temporary = target.with_name(f".{target.stem}-{mark}.partial{target.suffix}")
     try:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from nbtrack.data.columns import bbox_columns, detection_columns, position_columns
+from nbtrack.data.columns import ORIGINAL_ID, bbox_columns, detection_columns, position_columns
 from nbtrack.data.lineage import FALSE_LABEL, FALSE_TRACK_ID, Lineage
 from nbtrack.errors import EditError, InputError
 from nbtrack.io.atomic import atomic_path
 from nbtrack.io.events_csv import DIVISIONS_FILE, MERGERS_FILE, write_event_tables
-from nbtrack.io.export import PARAMS_FILE, answer_of, output_folder, write_provenance
+from nbtrack.io.export import PARAMS_FILE, answer_of, output_folder, write_provenance, write_provenance_beside
 
 if TYPE_CHECKING:
     from nbtrack.data.detections import Detections
@@ -34,7 +34,7 @@ def write_csv(result: Any, path: str | Path, *, overwrite: bool = False) -> list
         What to write.
     path : str or Path
         A folder for ``objects.csv``, ``divisions.csv``, ``mergers.csv`` and ``params.json``; or a name that ends in
-        ``.csv`` for the table of objects alone.
+        ``.csv`` for the table of objects alone, with ``NAME.params.json`` beside it.
     overwrite : bool, optional
         Replace an earlier export.
 
@@ -54,6 +54,7 @@ def write_csv(result: Any, path: str | Path, *, overwrite: bool = False) -> list
     if path.suffix.lower() == ".csv":
         with atomic_path(path, overwrite=overwrite) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")
+        write_provenance_beside(path, result)
         return [path]
     own = (TABLE_FILE, DIVISIONS_FILE, MERGERS_FILE, PARAMS_FILE)
     with output_folder(path, own=own, overwrite=overwrite) as folder:
@@ -78,11 +79,14 @@ def object_table(lineage: Lineage, detections: Detections) -> pd.DataFrame:
     DataFrame
         Sorted by frame and labelimageId, one row per object and track (a merged object has one for each of its tracks):
         frame, labelimageId (object id), trackId and lineageId (65535 for a false detection, 0 outside any track),
-        parentTrackId (the mother's track in the first row of a child track, else 0), mergerLabelId (the object id if
-        the object has several tracks, else 0), Size_in_pixels, Center_of_the_object_0 (x), _1 (y), _2 (z),
-        Bounding_Box_Minimum_0.., Bounding_Box_Maximum_0.. (half open), then the other features.
+        parentTrackId (the mother's track in the first row of a child track, else 0), mergerLabelId (the id of the
+        merged object that it was cut out of, or its own id if it has several tracks, else 0), Size_in_pixels,
+        Center_of_the_object_0 (x), _1 (y), _2 (z), Bounding_Box_Minimum_0.., Bounding_Box_Maximum_0.. (half open),
+        then the other features.
     """
-    rows = detections.table[["t", "object_id"]].merge(lineage.objects, how="left", on=["t", "object_id"])
+    objects = detections.table[["t", "object_id"]]
+    objects = objects.assign(original=detections.table.get(ORIGINAL_ID, objects["object_id"]))
+    rows = objects.merge(lineage.objects, how="left", on=["t", "object_id"])
     ids = rows[["track_id", "lineage_id"]].fillna(0).astype(np.int64).replace(FALSE_TRACK_ID, FALSE_LABEL)
     tracks = lineage.tracks
     first = rows.merge(tracks, how="left", on="track_id")
@@ -95,7 +99,7 @@ def object_table(lineage: Lineage, detections: Detections) -> pd.DataFrame:
             "trackId": ids["track_id"],
             "lineageId": ids["lineage_id"],
             "parentTrackId": np.where(begins, first["parent_track_id"].fillna(0), 0).astype(np.int64),
-            "mergerLabelId": np.where(shared, rows["object_id"], 0),
+            "mergerLabelId": np.where(shared | (rows["original"] != rows["object_id"]), rows["original"], 0),
         }
     )
     names = _feature_names(detections)
@@ -144,6 +148,9 @@ def _lineage_of(table: pd.DataFrame) -> Lineage:
     tracked = ids[(ids["trackId"] > 0) & ~false]
     ends = tracked.groupby("trackId")["frame"].max()
     children = tracked[tracked["parentTrackId"] > 0].sort_values("trackId").groupby("parentTrackId")["trackId"]
+    for parent, of_parent in children:
+        if len(of_parent) != 2:
+            raise ValueError(f"track {parent} is the parent of {len(of_parent)} rows, but a division has two children.")
     return Lineage.from_tables(
         tracked[["frame", "labelimageId", "trackId"]].itertuples(index=False, name=None),
         [(ends.get(parent, -1), parent, *ids) for parent, ids in children],
@@ -162,5 +169,5 @@ def _feature_names(detections: Detections) -> dict[str, str]:
         (boxes[ndim:], "Bounding_Box_Maximum"),
     ):
         names |= {column: f"{name}_{i}" for i, column in enumerate(reversed(columns))}
-    fixed = detection_columns(ndim)
+    fixed = {*detection_columns(ndim), ORIGINAL_ID}
     return names | {name: name.replace(" ", "_") for name in detections.table.columns if name not in fixed}

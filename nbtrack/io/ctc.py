@@ -246,6 +246,7 @@ class _Masks:
 
     def __init__(self, files: list[Path]) -> None:
         self._files = files
+        self.shape: tuple[int, ...] = ()
         first = self._load(0)
         self.shape = (len(files), *first.shape)
         self.dtype = first.dtype
@@ -254,19 +255,20 @@ class _Masks:
         """Read part of one frame."""
         t, *rest = index
         assert isinstance(t, int)
-        frame = self._load(t)
-        if frame.shape != self.shape[1:]:
-            raise InputError(
-                f"`{self._files[t]}` has shape {frame.shape}, but the first mask has {self.shape[1:]}. "
-                "Give masks of one shape."
-            )
-        return frame[tuple(rest)]
+        return self._load(t)[tuple(rest)]
 
     def _load(self, t: int) -> np.ndarray:
         try:
-            frame = np.asarray(tifffile.imread(self._files[t]))
+            with tifffile.TiffFile(self._files[t]) as file:
+                shape = file.series[0].shape
+                frame = None if self.shape and shape != self.shape[1:] else np.asarray(file.asarray())
         except (OSError, ValueError, LookupError, RuntimeError, struct.error, zlib.error) as error:
             raise InputError(f"`{self._files[t]}` cannot be read as a TIFF file: {error}.") from error
+        if frame is None:  # not even decoded: what a damaged file says about its size can be absurd
+            raise InputError(
+                f"`{self._files[t]}` has shape {shape}, but the first mask has {self.shape[1:]}. "
+                "Give masks of one shape."
+            )
         if frame.ndim not in (2, 3) or frame.dtype.kind not in "iu":
             raise InputError(
                 f"`{self._files[t]}` must be a label image in two or three dimensions: "

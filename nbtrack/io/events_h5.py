@@ -35,6 +35,8 @@ from nbtrack.data.movie import Movie
 from nbtrack.data.storage import axistags, require_space
 from nbtrack.errors import InputError
 from nbtrack.io.export import PARAMS_FILE, answer_of, file_digits, output_folder, write_provenance
+from nbtrack.io.hdf5 import own_dataset
+from nbtrack.io.sources import READ_ERRORS
 
 if TYPE_CHECKING:
     from nbtrack.data.events import Events
@@ -153,8 +155,8 @@ def read_events(path: str | Path) -> EventFiles:
             with h5py.File(file, "r") as opened:
                 for name, (table, columns, _) in _LAYOUT.items():
                     if f"tracking/{name}" in opened:
-                        rows[table].append(_read_events(opened["tracking"], name, columns, t))
-        except (OSError, KeyError, ValueError) as error:
+                        rows[table].append(_read_events(opened, f"tracking/{name}", columns, t))
+        except READ_ERRORS as error:
             raise InputError(f"`{file}` cannot be read as a file of events: {error}. Export it again.") from error
     source = _EventLabels(files)
     labels = Movie(source, "txyz", pixel_sizes=source.pixel_sizes, path=path)
@@ -169,10 +171,10 @@ class _EventLabels:
         self._files = files
         try:
             with h5py.File(files[0], "r") as file:
-                data = file[_LABELS]
+                data = own_dataset(file, _LABELS)
                 shape, self.dtype = data.shape, np.dtype(data.dtype)
                 self.pixel_sizes = (1.0, *data.attrs.get("pixel_sizes", (1.0, 1.0, 1.0)))
-        except (OSError, KeyError) as error:
+        except READ_ERRORS as error:
             raise InputError(f"`{files[0]}` has no readable {_LABELS!r}: {error}. Export it again.") from error
         self.shape = (len(files), *shape)
 
@@ -182,8 +184,8 @@ class _EventLabels:
         assert isinstance(t, int)
         try:
             with h5py.File(self._files[t], "r") as file:
-                return np.asarray(file[_LABELS][tuple(rest)])
-        except (OSError, KeyError) as error:
+                return np.asarray(own_dataset(file, _LABELS)[tuple(rest)])
+        except READ_ERRORS as error:
             raise InputError(f"`{self._files[t]}` has no readable {_LABELS!r}: {error}. Export it again.") from error
 
 
@@ -232,12 +234,12 @@ def _tables_with_energies(events: Events, result: Any) -> dict[str, pd.DataFrame
     return tables
 
 
-def _read_events(group: h5py.Group, name: str, columns: tuple[str, ...], t: int) -> pd.DataFrame:
-    values = np.asarray(group[name], dtype=np.int64).reshape(-1, len(columns))
+def _read_events(file: h5py.File, name: str, columns: tuple[str, ...], t: int) -> pd.DataFrame:
+    values = np.asarray(own_dataset(file, name), dtype=np.int64).reshape(-1, len(columns))
     table = pd.DataFrame(values, columns=list(columns))
-    table.insert(0, "t", t - 1 if name == "Disappearances" else t)
-    if f"{name}-Energy" in group:
-        table["energy"] = np.asarray(group[f"{name}-Energy"], dtype=float)
+    table.insert(0, "t", t - 1 if name.endswith("Disappearances") else t)
+    if f"{name}-Energy" in file:
+        table["energy"] = np.asarray(own_dataset(file, f"{name}-Energy"), dtype=float)
     return table
 
 

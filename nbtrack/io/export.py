@@ -21,6 +21,7 @@ import numpy as np
 
 from nbtrack.data.lineage import FALSE_LABEL, FALSE_TRACK_ID
 from nbtrack.errors import InputError
+from nbtrack.io.atomic import TargetExists, atomic_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,15 +150,17 @@ def output_folder(path: str | Path, *, own: tuple[str, ...], overwrite: bool) ->
 
     Raises
     ------
+    TargetExists
+        If `path` holds such files and `overwrite` is False.
     InputError
-        If `path` is a file, holds such files and `overwrite` is False, or cannot be written (disk full, no permission).
+        If `path` is a file, or cannot be written (disk full, no permission).
     """
     path = Path(path).expanduser()
     if path.exists() and not path.is_dir():
         raise InputError(f"`{path}` is a file, but this format needs a folder. Choose another name.")
     old = sorted(file for pattern in own for file in path.glob(pattern)) if path.is_dir() else []
     if old and not overwrite:
-        raise InputError(
+        raise TargetExists(
             f"`{path}` already holds {old[0].name!r}{f' and {len(old) - 1} more' if len(old) > 1 else ''}. "
             "Choose another folder, or say overwrite=True to replace these files."
         )
@@ -196,7 +199,8 @@ def provenance(result: Any) -> dict[str, Any]:
         work), ``versions``.
     """
     detections, movie = result.detections, getattr(result, "movie", None)
-    params, report = getattr(result, "params", None), getattr(result, "report", None)
+    params: Any = getattr(result, "params", None)
+    report: Any = getattr(result, "report", None)
     return {
         "movie": None if movie is None else movie.name,
         "frames": detections.n_frames,
@@ -204,7 +208,7 @@ def provenance(result: Any) -> dict[str, Any]:
         "scale": list(detections.scale),
         "detections": plain(detections.params),
         "params": plain(params),
-        "report": None if report is None else plain(report.as_dict()),
+        "report": plain(report.as_dict() if hasattr(report, "as_dict") else report),
         "versions": {name: _version(name) for name in _PACKAGES},
     }
 
@@ -221,6 +225,25 @@ def write_provenance(folder: Path, result: Any) -> None:
     """
     text = json.dumps(provenance(result), indent=2, allow_nan=False)
     (folder / PARAMS_FILE).write_text(f"{text}\n", encoding="utf-8")
+
+
+def write_provenance_beside(path: Path, result: Any) -> None:
+    """Write `provenance` beside a single table, which has no place for it, as ``NAME.params.json``.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    result : TrackingResult or Session
+        What is written.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    with atomic_path(path.with_suffix(f".{PARAMS_FILE}"), overwrite=True) as temporary:
+        temporary.write_text(f"{json.dumps(provenance(result), indent=2, allow_nan=False)}\n", encoding="utf-8")
 
 
 def plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ a resolution of 0 means that the pixel size is not known. ``drange`` is the lowe
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,25 @@ from nbtrack.errors import InputError
 from nbtrack.io.sources import READ_ERRORS, FileSource, unreadable
 
 WELL_KNOWN = ("data", "volume/data", "exported_data")
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a dataset says about itself.
+
+    Parameters
+    ----------
+    name : str
+        Its name inside the file.
+    shape : tuple of int
+        Its shape as stored.
+    axes : str or None
+        Letters of its ``axistags``; None if it has none that can be read.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    axes: str | None
 
 
 class Hdf5Source(FileSource):
@@ -84,6 +104,40 @@ def read_hdf5(
     return movie_of_dataset(chosen, axes=axes, scale=scale)
 
 
+def list_datasets(path: str | Path) -> list[DatasetInfo]:
+    """List the datasets of a file that may be movies.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    list of DatasetInfo
+        Those with three or more dimensions; none if it is no HDF5 file.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    path = Path(path).expanduser()
+    try:
+        if not (path.is_file() and h5py.is_hdf5(path)):
+            return []
+        with _open_file(path) as file:
+            found = []
+            for dataset in _datasets(file):
+                tags = _axistags(dataset, "", broken_is_error=False)
+                axes = "".join(key for key, _ in tags) if tags and len(tags) == dataset.ndim else None
+                if dataset.ndim >= 3:
+                    found.append(DatasetInfo(dataset.name.lstrip("/"), tuple(dataset.shape), axes))
+            return found
+    except READ_ERRORS as error:
+        raise unreadable(path, error) from error
+
+
 def movie_of_dataset(
     dataset: h5py.Dataset, *, axes: str | None = None, scale: float | Sequence[float] | None = None
 ) -> Movie:
@@ -121,6 +175,41 @@ def movie_of_dataset(
         drange=_drange(dataset),
         path=path,
     )
+
+
+def own_dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    """Take a dataset whose values lie in the file itself: links and paths to other files are not followed.
+
+    Parameters
+    ----------
+    file : h5py.File
+        An open file.
+    name : str
+        Name of the dataset, with slashes.
+
+    Returns
+    -------
+    h5py.Dataset
+
+    Raises
+    ------
+    KeyError
+        If there is no such dataset.
+    ValueError
+        If it is a link or its values lie elsewhere.
+    """
+    found: Any = file
+    for part in name.strip("/").split("/"):
+        if not isinstance(found, h5py.Group):
+            raise KeyError(f"{name!r} is not in the file")
+        if not isinstance(found.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name!r} is a link to another place")
+        found = found[part]
+    if not isinstance(found, h5py.Dataset):
+        raise KeyError(f"{name!r} is not a dataset")
+    if found.is_virtual or found.external:
+        raise ValueError(f"the values of {name!r} lie in another file")
+    return found
 
 
 def _open_file(path: Path) -> h5py.File:

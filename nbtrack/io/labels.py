@@ -16,6 +16,7 @@ import tifffile
 
 from nbtrack.data.lineage import FALSE_LABEL
 from nbtrack.data.storage import axistags, require_space
+from nbtrack.errors import InputError
 from nbtrack.io.atomic import atomic_path
 from nbtrack.io.export import (
     PARAMS_FILE,
@@ -77,13 +78,42 @@ def write_labels(result: Any, path: str | Path, *, overwrite: bool = False, by: 
     if suffix in (".tif", ".tiff", ".h5", ".hdf5"):
         with atomic_path(path, overwrite=overwrite) as temporary:
             if suffix in (".tif", ".tiff"):
-                _write_tiff(
-                    temporary, detections, colored, dtype, getattr(getattr(result, "movie", None), "unit", None)
-                )
+                _write_tiff(temporary, result, colored, dtype)
             else:
                 _write_hdf5(temporary, detections, colored, dtype, provenance(result))
         return [path]
     return _write_series(path, result, colored, dtype, overwrite)
+
+
+def write_ome_tiff(result: Any, path: str | Path, *, overwrite: bool = False, by: str = "track") -> list[Path]:
+    """Write a label movie as one OME-TIFF file.
+
+    Parameters
+    ----------
+    result : TrackingResult or Session
+        What to write.
+    path : str or Path
+        The file, such as ``tracks.ome.tif``.
+    overwrite : bool, optional
+        Replace an earlier export.
+    by : {"track", "lineage", "object"}, optional
+        What the values tell; as for `write_labels`.
+
+    Returns
+    -------
+    list of Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        If the name does not end in .tif or .tiff, the file is there already, or it cannot be written.
+    """
+    if Path(path).suffix.lower() not in (".tif", ".tiff"):
+        raise InputError(
+            f"`{path}` must end in .tif or .tiff to be an OME-TIFF file. Choose a name like tracks.ome.tif."
+        )
+    return write_labels(result, path, overwrite=overwrite, by=by)
 
 
 def tiff_page_axes(detections: Detections) -> str:
@@ -91,11 +121,11 @@ def tiff_page_axes(detections: Detections) -> str:
     return "ZYX"[3 - detections.ndim :]
 
 
-def _write_tiff(
-    path: Path, detections: Detections, colored: pd.DataFrame, dtype: np.dtype[Any], unit: str | None
-) -> None:
+def _write_tiff(path: Path, result: Any, colored: pd.DataFrame, dtype: np.dtype[Any]) -> None:
+    detections, unit = result.detections, getattr(getattr(result, "movie", None), "unit", None)
     shape = (detections.n_frames, *detections.frame_shape)
-    metadata: dict[str, Any] = {"axes": f"T{tiff_page_axes(detections)}"}
+    made_by = json.dumps(provenance(result), allow_nan=False)
+    metadata: dict[str, Any] = {"axes": f"T{tiff_page_axes(detections)}", "Description": made_by}
     if set(detections.scale) != {1.0}:
         for axis, size in zip(tiff_page_axes(detections), detections.scale, strict=True):
             metadata[f"PhysicalSize{axis}"] = size

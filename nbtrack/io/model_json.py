@@ -2,7 +2,8 @@
 
 A model lists detections, links, named divisions and exclusions; each state of each variable has a list of features,
 and a list of weights turns features into energies. All keys of the format are read; ``//`` and ``/* */`` comments and
-trailing commas are allowed. The model may stand alone or beside its weights in one file.
+trailing commas are allowed. The model may stand alone or beside its weights in one file. One key is our own:
+``mergeHypotheses``, each with two ``sources``, a ``target`` and ``features``; their weights come last.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from nbtrack.data.problem import Solution
     from nbtrack.data.result import SolveReport
 
-BLOCKS = ("link", "detection", "division", "appearance", "disappearance", "external division")
+BLOCKS = ("link", "detection", "division", "appearance", "disappearance", "external division", "merge")
 """Order of the weights; a block without features has none."""
 
 _SKIPPED = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -143,6 +144,10 @@ def write_solution(
     for i, used in enumerate(solution.external.tolist()):
         children = [name(child) for child in p.external_children[i].tolist()]
         divisions.append({"parent": name(int(p.external_parent[i])), "children": children, "value": used})
+    merges = [
+        {"sources": [name(int(i)) for i in sources], "target": name(int(target)), "value": used}
+        for sources, target, used in zip(p.merge_sources, p.merge_target, solution.merges.tolist(), strict=True)
+    ]
     content = {
         "detectionResults": [{"id": name(i), "value": int(k)} for i, k in enumerate(solution.count)],
         "linkingResults": [
@@ -150,6 +155,7 @@ def write_solution(
             for i, k in enumerate(solution.flow)
         ],
         "divisionResults": divisions or None,
+        **({"mergeResults": merges} if merges else {}),
         "resultEnergy": report.objective,
         "bound": report.bound,
         "gap": report.gap,
@@ -205,6 +211,7 @@ def _parse(model: dict[str, Any], weights: Any, convexify: bool) -> ModelFile:
 
     links = model.get("linkingHypotheses") or []
     named = model.get("divisions") or model.get("divisionHypotheses") or []
+    merges = model.get("mergeHypotheses") or []
     features = {
         "link": [_get(v, "features", "a link") for v in links],
         "detection": [_get(d, "features", f"detection {d['id']!r}") for d in detections],
@@ -212,6 +219,7 @@ def _parse(model: dict[str, Any], weights: Any, convexify: bool) -> ModelFile:
         "appearance": [d.get("appearanceFeatures") for d in detections],
         "disappearance": [d.get("disappearanceFeatures") for d in detections],
         "external division": [_get(d, "features", "a division") for d in named],
+        "merge": [_get(g, "features", "a merge") for g in merges],
     }
     shared = bool(settings["statesShareWeights"])
     split = _split_weights(weights, features, shared)
@@ -224,6 +232,9 @@ def _parse(model: dict[str, Any], weights: Any, convexify: bool) -> ModelFile:
         children = [[find(c, "a division") for c in _get(d, "children", "a division")] for d in named]
         if any(len(set(pair)) != 2 for pair in children):
             raise InputError("A division of the model does not have two different children.")
+        sources = [[find(s, "a merge") for s in _get(g, "sources", "a merge")] for g in merges]
+        if any(len(set(pair)) != 2 for pair in sources):
+            raise InputError("A merge of the model does not have two different sources.")
         return Problem(
             detection=energy["detection"],
             capacity=capacity["detection"],
@@ -240,6 +251,9 @@ def _parse(model: dict[str, Any], weights: Any, convexify: bool) -> ModelFile:
             external_parent=np.array([find(_get(d, "parent", "a division"), "a division") for d in named], np.int64),
             external_children=np.array(children, np.int64).reshape(-1, 2),
             external=energy["external division"][:, :2],
+            merge_target=np.array([find(_get(g, "target", "a merge"), "a merge") for g in merges], np.int64),
+            merge_sources=np.array(sources, np.int64).reshape(-1, 2),
+            merge=energy["merge"][:, :2],
             exclusions=tuple(
                 np.unique([find(i, "an exclusion") for i in members]).astype(np.int64)
                 for members in model.get("exclusions") or []

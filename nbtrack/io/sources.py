@@ -20,7 +20,7 @@ from nbtrack.errors import InputError
 
 READ_ERRORS = (
     *(OSError, EOFError, ValueError, LookupError, RuntimeError, ArithmeticError, TypeError, AttributeError),
-    *(AssertionError, zlib.error, struct.error, BadZipFile, TokenError),
+    *(AssertionError, SystemError, zlib.error, struct.error, BadZipFile, TokenError),
 )
 """What the libraries below raise for files that are damaged, cut short or gone (found by damaging files at random)."""
 

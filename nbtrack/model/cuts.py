@@ -22,20 +22,23 @@ if TYPE_CHECKING:
     from nbtrack.model.description import Description
 
 
-def make_cuts(description: Description) -> sp.csr_matrix:
+def make_cuts(description: Description, only: NDArray[np.int64] | None = None) -> sp.csr_matrix:
     """Make all valid cuts as rows ``A x <= 0``.
 
     Parameters
     ----------
     description : Description
         The program.
+    only : ndarray of int, optional
+        Make cuts only for these layers of links (places among the columns of `flow`).
 
     Returns
     -------
     csr_matrix of float, shape (cuts, columns)
     """
     p, c = description.problem, description.columns
-    link, layer, flow = c.flow.item, c.flow.layer, c.flow.columns
+    only = np.arange(len(c.flow.item)) if only is None else only
+    link, layer, flow = c.flow.item[only], c.flow.layer[only], c.flow.columns[only]
     blocks = []
     for end, event, may_divide in (
         (p.target, c.appears, np.zeros(p.n_detections, bool)),
@@ -54,7 +57,8 @@ def make_cuts(description: Description) -> sp.csr_matrix:
         column = np.concatenate([col[col >= 0] for _, col, _ in entries])
         value = np.concatenate([np.full(int((col >= 0).sum()), v) for _, col, v in entries])
         blocks.append(sp.coo_matrix((value, (row, column)), shape=(len(rows), c.size)))
-    child = np.flatnonzero(c.child >= 0)
+    child = np.unique(link[layer == 1])
+    child = child[c.child[child] >= 0]
     each, ones = np.arange(len(child)), np.ones(len(child))
     column = np.r_[c.child[child], c.divides[p.source[child]]]
     blocks.append(sp.coo_matrix((np.r_[ones, -ones], (np.r_[each, each], column)), shape=(len(child), c.size)))

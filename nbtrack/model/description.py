@@ -5,16 +5,19 @@ objects; the same for objects on a link (``flow``), for those that appear (``app
 The law, in rows (SPEC of conservation tracking; the name of a family is its name in the Pyomo model):
 
 * ``ordered``: ``v[k + 1] <= v[k]`` for the layers of every count;
-* ``conserve_in``: ``sum of flow in + appears = count``; named divisions count one for each child;
-* ``conserve_out``: ``sum of flow out + vanishes = count + divides``; a named division takes one from its parent;
+* ``conserve_in``: ``sum of flow in + appears = count``; a named division counts one for each child, a merge one for
+  its target;
+* ``conserve_out``: ``sum of flow out + vanishes = count + divides``; a named division takes one from its parent, a
+  merge one from each source;
 * ``divide_single``: ``divides <= count[1] - count[2]``, only a single object divides;
 * ``divide_or_vanish``: ``divides + vanishes[1] <= 1``; where children are separate, named divisions of the same parent
-  count on the left;
+  count on the left; there also ``divide_or_merge``: ``divides + merge <= 1`` for each source of a merge;
 * ``divide_into_two``: ``divides + flow[a, 2] <= 1``, the children are two different objects;
 * ``appear_whole``, ``vanish_whole``: ``appears[1] + flow[a, 1] <= 1``, a merger appears and vanishes as a whole;
 * ``exclude``: of competing detections at most one is used;
 * ``two_frames``: ``appears[1] + vanishes[1] <= 1``, only where tracks of one frame are not allowed;
 * ``named_single``, ``named_once``: a named division needs a parent of count one, and a parent has at most one;
+* ``merge_single``: a merge needs a target of count one;
 * ``child_moves``, ``two_children``: where the energy of a division depends on its links, ``child[a] <= flow[a, 1]``
   and ``sum of child = 2 divides``; ``children_apart``: ``child[a] + child[b] <= 1`` for two links at a narrow angle.
 """
@@ -75,6 +78,8 @@ class Columns:
         Column that says that a link leads from a dividing parent to a child, or -1.
     named : ndarray of int, shape (e,)
         Column of each named division.
+    merge : ndarray of int, shape (g,)
+        Column of each merge.
     size : int
         Number of columns.
     """
@@ -86,6 +91,7 @@ class Columns:
     divides: NDArray[np.int64]
     child: NDArray[np.int64]
     named: NDArray[np.int64]
+    merge: NDArray[np.int64]
     size: int
 
 
@@ -183,6 +189,7 @@ class Description:
             vanishes=states(c.vanishes),
             divides=(c.divides >= 0) & on[c.divides],
             external=on[c.named],
+            merges=on[c.merge],
         )
 
     def vector_of(self, solution: Solution) -> NDArray[np.float64]:
@@ -197,6 +204,7 @@ class Description:
         source = self.problem.source[of_child]
         x[c.child[of_child]] = (solution.flow[of_child] > 0) & solution.divides[source]
         x[c.named] = solution.external
+        x[c.merge] = solution.merges
         return x
 
 
@@ -230,7 +238,8 @@ def describe(problem: Problem) -> Description:
         links = np.flatnonzero(columns.child >= 0)
         cost[columns.child[links]] = problem.division_link[links] - problem.link[links, 1]
     cost[columns.named] = problem.external[:, 1] - problem.external[:, 0]
-    constant += float(problem.external[:, 0].sum())
+    cost[columns.merge] = problem.merge[:, 1] - problem.merge[:, 0]
+    constant += float(problem.external[:, 0].sum()) + float(problem.merge[:, 0].sum())
     families = tuple(f for f in _families(problem, columns) if len(f.lower))
     return Description(problem, columns, cost, constant, families)
 
@@ -262,6 +271,7 @@ def _lay_out(problem: Problem) -> Columns:
         divides=singles(divides),
         child=singles(has_child),
         named=singles(np.ones(problem.n_external, bool)),
+        merge=singles(np.ones(problem.n_merges, bool)),
         size=first,
     )
 
@@ -313,7 +323,9 @@ def _families(p: Problem, c: Columns) -> list[Rows]:
     conserve_out.add(dividing, c.divides[dividing], -1)
     for child in range(2):
         conserve_in.add(p.external_children[:, child], c.named, 1)
+        conserve_out.add(p.merge_sources[:, child], c.merge, 1)
     conserve_out.add(p.external_parent, c.named, 1)
+    conserve_in.add(p.merge_target, c.merge, 1)
     families += [conserve_in, conserve_out]
 
     each = np.arange(len(dividing))
@@ -325,6 +337,10 @@ def _families(p: Problem, c: Columns) -> list[Rows]:
         # a named division takes one of the two units that leave, so that only one child of its own would be left
         row = np.searchsorted(dividing, p.external_parent)
         end.add(row, np.where(np.isin(p.external_parent, dividing), c.named, -1), 1)
+        merge, side = np.nonzero(c.divides[p.merge_sources] >= 0)
+        source, each = p.merge_sources[merge, side], np.arange(len(merge))
+        apart = _Family("divide_or_merge", source, -inf, 1).add(each, c.divides[source], 1)
+        families.append(apart.add(each, c.merge[merge], 1))
         double = links[(c.divides[p.source] >= 0) & (p.link_capacity > 1)]
         each = np.arange(len(double))
         pair = _Family("divide_into_two", double, -inf, 1).add(each, c.divides[p.source[double]], 1)
@@ -353,6 +369,11 @@ def _families(p: Problem, c: Columns) -> list[Rows]:
     named.add(each, c.count.column(p.external_parent, 1), -1).add(each, c.count.column(p.external_parent, 2), 1)
     parents, parent_row = np.unique(p.external_parent, return_inverse=True)
     families += [named, _Family("named_once", parents, -inf, 1).add(parent_row, c.named, 1)]
+
+    each = np.arange(p.n_merges)
+    merged = _Family("merge_single", each, -inf, 0).add(each, c.merge, 1)
+    merged.add(each, c.count.column(p.merge_target, 1), -1).add(each, c.count.column(p.merge_target, 2), 1)
+    families.append(merged)
 
     of_child = np.flatnonzero(c.child >= 0)
     each = np.arange(len(of_child))

@@ -19,6 +19,7 @@ import numpy as np
 
 from nbtrack.data.convex import convexify
 from nbtrack.data.problem import Problem
+from nbtrack.errors import InputError
 
 if TYPE_CHECKING:
     from nbtrack.data.graph import HypothesisGraph
@@ -174,7 +175,17 @@ def compute_energies(graph: HypothesisGraph, params: TrackingParams, *, convex: 
     Returns
     -------
     Problem
+
+    Raises
+    ------
+    InputError
+        If the preset is "adaptive": its energies are learned while tracking.
     """
+    if params.preset == "adaptive":
+        raise InputError(
+            'The energies of preset="adaptive" are learned from the movie while it is tracked: look at '
+            '`nbtrack.track(...).energies`, or take preset="conservation" or "chaingraph".'
+        )
     n, a, m = graph.n_detections, graph.n_links, params.objects_per_merger
     may_divide = (graph.out_degree > 1) & params.divisible
 

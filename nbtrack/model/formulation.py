@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyomo.environ as pyo
 
+from nbtrack.model.description import Rows
+
 if TYPE_CHECKING:
+    import scipy.sparse as sp
     from numpy.typing import NDArray
 
-    from nbtrack.model.description import Description, Rows
+    from nbtrack.model.description import Description
 
 
 def build(
@@ -35,8 +38,8 @@ def build(
     Returns
     -------
     ConcreteModel
-        With the binary variables `count`, `flow`, `appears`, `vanishes`, `divides`, `child` and `named` (those that
-        the problem needs), the objective `energy`, and one constraint per family of rows. Variables are indexed by
+        With the binary variables `count`, `flow`, `appears`, `vanishes`, `divides`, `child`, `named` and `merge` (those
+        that the problem needs), the objective `energy`, and one constraint per family of rows. Variables are indexed by
         the names of their detections and, for counts, by the layer from 1.
     """
     model = pyo.ConcreteModel(name="tracking")
@@ -49,6 +52,47 @@ def build(
     for family in description.families:
         declare_constraints(model, family, variables)
     return model
+
+
+def build_block(
+    cost: NDArray[np.float64],
+    matrix: sp.csr_matrix,
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    column_lower: NDArray[np.float64],
+    column_upper: NDArray[np.float64],
+) -> tuple[pyo.ConcreteModel, list[Any]]:
+    """Build the Pyomo model of a block that was cut out of a larger program.
+
+    Parameters
+    ----------
+    cost : ndarray of float, shape (columns,)
+        Objective.
+    matrix : csr_matrix of float, shape (rows, columns)
+        Rows.
+    lower, upper : ndarray of float, shape (rows,)
+        Their limits.
+    column_lower, column_upper : ndarray of float, shape (columns,)
+        Limits of the columns.
+
+    Returns
+    -------
+    ConcreteModel
+        With the binary variables `state`, the objective `energy` and the constraint `law`.
+    list of Var
+        One per column.
+    """
+    model = pyo.ConcreteModel(name="block")
+    model.state = pyo.Var(range(len(cost)), domain=pyo.Binary)
+    variables = list(model.state.values())
+    for column in np.flatnonzero((column_lower > 0) | (column_upper < 1)).tolist():
+        variables[column].setlb(float(column_lower[column]))
+        variables[column].setub(float(column_upper[column]))
+    entries = matrix.tocoo()
+    rows = Rows("law", entries.row, entries.col, entries.data, lower, upper, np.arange(len(lower)))
+    model.energy = pyo.Objective(expr=sum((c * v for c, v in zip(cost.tolist(), variables, strict=True)), 0.0))
+    declare_constraints(model, rows, variables)
+    return model, variables
 
 
 def declare_variables(model: pyo.ConcreteModel, description: Description) -> list[Any]:
@@ -84,6 +128,7 @@ def declare_variables(model: pyo.ConcreteModel, description: Description) -> lis
     keys["divides"] = {int(column): detection[i] for i, column in enumerate(c.divides) if column >= 0}
     keys["child"] = {int(column): link[i] for i, column in enumerate(c.child) if column >= 0}
     keys["named"] = {int(column): (i,) for i, column in enumerate(c.named)}
+    keys["merge"] = {int(column): (i,) for i, column in enumerate(c.merge)}
     for name, index in keys.items():
         if not index:
             continue
@@ -127,7 +172,7 @@ def declare_constraints(model: pyo.ConcreteModel, family: Rows, variables: list[
     column, value = family.column[order].tolist(), family.value[order].tolist()
     ends = np.searchsorted(family.row[order], np.arange(len(family.lower) + 1)).tolist()
     lower = [None if np.isneginf(low) else low for low in family.lower.tolist()]
-    upper = family.upper.tolist()
+    upper = [None if np.isposinf(high) else high for high in family.upper.tolist()]
 
     def law(_: pyo.ConcreteModel, i: int) -> Any:
         entries = slice(ends[i], ends[i + 1])

@@ -50,6 +50,7 @@ def energy_of(problem: Problem, solution: Solution) -> float:
     """
     parts = [detection_energy(problem, solution), link_energy(problem, solution), *event_energy(problem, solution)]
     parts.append(np.where(solution.external, problem.external[:, 1], problem.external[:, 0]))
+    parts.append(np.where(solution.merges, problem.merge[:, 1], problem.merge[:, 0]))
     return float(sum(part.sum() for part in parts))
 
 

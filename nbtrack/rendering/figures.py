@@ -9,6 +9,7 @@ import numpy as np
 
 from nbtrack.rendering.colors import color_table, track_color
 from nbtrack.rendering.overlays import auto_contrast, compose, flatten_frame, lookup_table, to_uint8
+from nbtrack.rendering.tree_layout import place_tracks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,7 +123,7 @@ def draw_lineage_tree(
     sizes = table.groupby("lineage_id").agg(n=("t_start", "size"), start=("t_start", "min"), end=("t_end", "max"))
     sizes["length"] = sizes["end"] - sizes["start"]
     roots = sorted(sizes.sort_values(["n", "length"], ascending=False, kind="stable").index[:max_lineages].tolist())
-    places = _place_tracks(lineage, roots)
+    places = place_tracks(lineage, roots)
     if ax is None:
         ax = new_figure(min(12.0, 2.5 + 0.16 * len(places)), 5.0).add_subplot()
     lines: list[list[tuple[float, float]]] = []
@@ -208,26 +209,6 @@ def _print_ids(ax: Axes, ids: np.ndarray, numbers: np.ndarray, lineage: Lineage,
                 center_x[number], center_y[number], text, color="white", fontsize=6.5, ha="center", va="center",
                 path_effects=outline, clip_on=True,
             )  # fmt: skip
-
-
-def _place_tracks(lineage: Lineage, roots: list[int]) -> dict[int, float]:
-    """Give every leaf the next place and every parent the middle of its children."""
-    places: dict[int, float] = {}
-    leaf = 0.0
-    for root in roots:
-        stack = [(root, False)]
-        while stack:
-            track, done = stack.pop()
-            children = lineage.children_of(track)
-            if done:
-                places[track] = sum(places[i] for i in children) / len(children)
-            elif children:
-                stack.append((track, True))
-                stack.extend((i, False) for i in reversed(children))
-            else:
-                places[track], leaf = leaf, leaf + 1.0
-        leaf += 0.6
-    return places
 
 
 def _count(n: int, noun: str) -> str:

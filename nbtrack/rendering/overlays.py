@@ -6,7 +6,8 @@ backends without scripts, and files.
 
 from __future__ import annotations
 
-import io
+import struct
+import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,10 +16,14 @@ from nbtrack.errors import InputError
 from nbtrack.rendering.colors import FALSE_ALPHA, OBJECT_COLOR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 CONTRAST_PERCENTILES = (0.5, 99.8)
 """Darkest and brightest percentile of automatic contrast."""
+EDGE_OPACITY, FALSE_OPACITY = 0.9, 0.6
+"""Least opacity of outlines, and of false detections."""
+HATCH_GREY, HATCH_PERIOD = 150, 7
+"""Stripes of false detections: their colour, and one in so many pixels."""
 
 
 def auto_contrast(
@@ -87,6 +92,27 @@ def to_uint8(frame: np.ndarray, low: float, high: float) -> np.ndarray:
     return mapped
 
 
+def open_contrast(low: float, high: float) -> tuple[float, float]:
+    """Give a contrast some width: both ends of a slider may stand on one value.
+
+    Parameters
+    ----------
+    low, high : float
+        Values to be shown as black and white.
+
+    Returns
+    -------
+    tuple of float
+        Low and high, for `to_uint8`.
+
+    Examples
+    --------
+    >>> open_contrast(2.0, 5.0)
+    (2.0, 5.0)
+    """
+    return low, max(high, low + 1e-6 * max(1.0, abs(low)))
+
+
 def flatten_frame(frame: np.ndarray, labels: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
     """Make a flat picture of a volume: the brightest pixel along z, and the largest label.
 
@@ -107,26 +133,29 @@ def flatten_frame(frame: np.ndarray, labels: np.ndarray | None = None) -> tuple[
     return frame, labels
 
 
-def find_outlines(labels: np.ndarray) -> np.ndarray:
+def find_outlines(labels: np.ndarray, *, width: int = 1) -> np.ndarray:
     """Find the pixels on the inner border of objects.
 
     Parameters
     ----------
     labels : ndarray of int, shape (y, x)
         Label image, 0 background.
+    width : int, optional
+        How far inside the border still counts, in pixels.
 
     Returns
     -------
     ndarray of bool, same shape
-        True where an object pixel has a neighbour above, below, left or right with another label.
+        True where an object pixel has one with another label so near above, below, to the left or right.
     """
     edge = np.zeros(labels.shape, dtype=bool)
-    down = labels[1:] != labels[:-1]
-    right = labels[:, 1:] != labels[:, :-1]
-    edge[1:] |= down
-    edge[:-1] |= down
-    edge[:, 1:] |= right
-    edge[:, :-1] |= right
+    for far in range(1, width + 1):
+        down = labels[far:] != labels[:-far]
+        right = labels[:, far:] != labels[:, :-far]
+        edge[far:] |= down
+        edge[:-far] |= down
+        edge[:, far:] |= right
+        edge[:, :-far] |= right
     return edge & (labels > 0)
 
 
@@ -158,6 +187,7 @@ def compose(
     *,
     objects_opacity: float = 0.25,
     tracks_opacity: float = 0.45,
+    rimmed: Sequence[int] | np.ndarray = (),
 ) -> np.ndarray:
     """Lay the objects over a grey picture as the image canvas does.
 
@@ -171,29 +201,46 @@ def compose(
         Colours by label, see `lookup_table`; labels beyond its end have no track.
     objects_opacity, tracks_opacity : float, optional
         Opacity of the fill of objects without and with a track; 0 leaves the layer out, outline included.
+    rimmed : sequence of int, optional
+        Labels with a white rim, two pixels wide; they must be in the table.
 
     Returns
     -------
     ndarray of uint8, shape (y, x, 3)
-        The picture in red, green and blue.
+        The picture in red, green and blue; false detections are hatched.
     """
     picture = np.repeat(grey[..., None], 3, axis=-1)
     if labels is None:
         return picture
-    inside = labels > 0
-    where = labels[inside].astype(np.int64)
-    colors = np.zeros((len(where), 4), dtype=np.uint8)
-    if table is not None and tracks_opacity > 0:
-        known = where < len(table)
-        colors[known] = table[where[known]]
-    tracked = colors[:, 3] > 0
-    rgb = np.where(tracked[:, None], colors[:, :3], np.array(OBJECT_COLOR, dtype=np.uint8)).astype(np.float32)
-    alpha = np.where(tracked, tracks_opacity, objects_opacity).astype(np.float32)
-    alpha = np.where(colors[:, 3] == FALSE_ALPHA, np.maximum(alpha, 0.6), alpha)
-    edge = find_outlines(labels)[inside]
-    alpha = np.where(edge & (alpha > 0), np.maximum(alpha, 0.9), alpha)
-    rgb = np.where((edge & (colors[:, 3] == FALSE_ALPHA))[:, None], np.float32(150), rgb)
-    picture[inside] = (picture[inside] * (1 - alpha[:, None]) + rgb * alpha[:, None] + 0.5).astype(np.uint8)
+    if table is None:
+        table = np.zeros((0, 4), dtype=np.uint8)
+    beyond = len(table)  # one more row, for all labels that are not in the table
+    alpha = np.append(table[:, 3] if tracks_opacity > 0 else np.zeros(beyond, np.uint8), np.uint8(0))
+    false = alpha == FALSE_ALPHA
+    rgb = np.full((4, beyond + 1, 3), OBJECT_COLOR, dtype=np.float32)  # inside, edge, stripe, rim
+    rgb[:, alpha > 0] = table[alpha[:-1] > 0, :3]
+    rgb[1:3, false] = HATCH_GREY
+    rgb[3] = 255
+    fill = np.where(alpha > 0, tracks_opacity, objects_opacity)
+    fill[false] = np.maximum(fill[false], FALSE_OPACITY)
+    edge = np.where(fill > 0, np.maximum(fill, EDGE_OPACITY), 0)
+    parts = np.stack([fill, edge, np.where(false, EDGE_OPACITY, fill), np.where(fill > 0, 1, 0)])
+    weights = np.round(parts * 256).astype(np.uint32)
+    colors = np.round(rgb * weights[..., None]).astype(np.uint32)
+
+    inside = np.flatnonzero(labels)
+    where = np.minimum(labels.reshape(-1)[inside], beyond).astype(np.intp)
+    part = find_outlines(labels).reshape(-1)[inside].astype(np.intp)
+    if false.any():
+        row, column = np.divmod(inside, labels.shape[1])
+        part[(part == 0) & false[where] & ((row + column) % HATCH_PERIOD == 0)] = 2
+    if len(rimmed):
+        rim = np.zeros(beyond + 1, dtype=bool)
+        rim[np.asarray(rimmed)] = True
+        part[rim[where] & find_outlines(labels, width=2).reshape(-1)[inside]] = 3
+    behind = grey.reshape(-1)[inside].astype(np.uint32)
+    mixed = behind[:, None] * (256 - weights[part, where])[:, None] + colors[part, where] + 128
+    picture.reshape(-1, 3)[inside] = mixed >> 8
     return picture
 
 
@@ -215,7 +262,7 @@ def enlarge(picture: np.ndarray, factor: int) -> np.ndarray:
 
 
 def encode_png(picture: np.ndarray) -> bytes:
-    """Encode a picture as PNG.
+    """Encode a picture as PNG, fast rather than small.
 
     Parameters
     ----------
@@ -226,8 +273,16 @@ def encode_png(picture: np.ndarray) -> bytes:
     -------
     bytes
     """
-    from matplotlib.image import imsave
-
-    buffer = io.BytesIO()
-    imsave(buffer, picture, format="png")
-    return buffer.getvalue()
+    height, width, _ = picture.shape
+    lines = np.ascontiguousarray(picture, dtype=np.uint8).reshape(height, width * 3)
+    rows = np.full((height, width * 3 + 1), 2, np.uint8)  # each row begins with its filter: 2, less the row above
+    rows[0, 1:] = lines[0]
+    np.subtract(lines[1:], lines[:-1], out=rows[1:, 1:])
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows.tobytes(), 1)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )

@@ -10,31 +10,37 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from math import ceil, inf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyomo.environ as pyo
 
 from nbtrack.errors import InputError, SolveError, SolverUnavailable
-from nbtrack.model.formulation import build, column_variables
+from nbtrack.model.formulation import build, build_block, column_variables
+from nbtrack.solvers.control import Control
+from nbtrack.solvers.cplex_program import has_full_cplex
 from nbtrack.solvers.exact import ExactAnswer, first_answer, solve_exactly
-from nbtrack.solvers.highs import HighsProgram
+from nbtrack.solvers.highs import HighsAnswer, HighsProgram
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from nbtrack.model.description import Description
-    from nbtrack.solvers.control import Control
+    from nbtrack.solvers.dual.core import Block, Tally
     from nbtrack.solvers.limits import Limits
 
 _log = logging.getLogger(__name__)
 
 TOO_LARGE_FOR_COMMUNITY_EDITION = 1016
 """Error of CPLEX when its Community Edition meets more than 1000 variables or rows."""
+COMMUNITY_SIZE = 1000
+"""Variables or rows that it still takes."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +163,7 @@ def list_solvers() -> list[SolverInfo]:
     -------
     list of SolverInfo
     """
-    found = [SolverInfo("auto", True, "exact, any size: relaxation first, then HiGHS on what is left")]
+    found = [SolverInfo("auto", True, "exact, any size: relaxation or dual ascent first, then HiGHS on what is left")]
     for backend in BACKENDS.values():
         there = backend.probe()
         lacks = [w for w, option in (("timeout", backend.timeout), ("threads", backend.threads)) if option is None]
@@ -201,13 +207,7 @@ def solve_by_name(
     SolveError
         If it gives no answer.
     """
-    if name not in BACKENDS:
-        raise InputError(f"`solver` must be one of auto, {', '.join(BACKENDS)}: got {name!r}.")
-    backend = BACKENDS[name]
-    if not backend.probe():
-        raise SolverUnavailable(
-            f'Solver "{name}" was asked for but was not found: {backend.install}, or use solver="auto".'
-        )
+    backend = _find(name)
     _refuse_what_it_cannot(backend, limits, control)
     if name == "highs":
         return "highs (Pyomo)", _solve_with_highs(description, limits, control), ""
@@ -220,6 +220,68 @@ def solve_by_name(
             _log.warning(message)
             return "highs (direct)", solve_exactly(description, limits, control), message
         raise
+
+
+def solve_in_blocks(
+    name: str, description: Description, limits: Limits, control: Control
+) -> tuple[str, ExactAnswer, str]:
+    """Solve a large program by ascent; the undecided blocks go to a solver as Pyomo models.
+
+    A block over the size of a CPLEX Community Edition goes to HiGHS, whichever solver was asked for; with a full
+    licence of CPLEX none does.
+
+    Parameters
+    ----------
+    name, description, limits, control
+        As for `solve_by_name`; the solver needs no progress or cancel of its own, since its blocks are small.
+
+    Returns
+    -------
+    solver : str
+        The solvers that answered.
+    answer : ExactAnswer
+    message : str
+        How many blocks each solver got.
+    """
+    from nbtrack.solvers.dual.engine import solve_by_ascent  # loads numba
+
+    backend = _find(name)
+    _refuse_what_it_cannot(backend, limits, Control(timeout=control.timeout))
+    largest = np.inf if name == "cplex" and has_full_cplex() else COMMUNITY_SIZE
+
+    def solve_block(block: Block, tally: Tally, control: Control) -> HighsAnswer | None:
+        if max(block.matrix.shape) > largest:
+            return None
+        tally.add(name, len(block.columns))
+        model, variables = build_block(
+            block.cost, block.matrix, block.lower, block.upper, block.column_lower, block.column_upper
+        )
+        try:
+            ended, values, bound = _ask(backend, model, variables, replace(limits, gap=0.0), control)
+        except SolveError as error:
+            if error.status == "infeasible":
+                return HighsAnswer("infeasible", None, inf)
+            raise
+        if values is None:
+            return HighsAnswer("stopped", None, bound)
+        value = float(block.cost @ values)
+        if backend.certificate == "gap":
+            bound = value if ended else -inf
+        return HighsAnswer("optimal" if ended else "stopped", values, min(bound, value))
+
+    answer, tally = solve_by_ascent(description, limits, control, block_solver=solve_block)
+    return f"ascent + {name}", answer, tally.sentence()
+
+
+def _find(name: str) -> Backend:
+    if name not in BACKENDS:
+        raise InputError(f"`solver` must be one of auto, {', '.join(BACKENDS)}: got {name!r}.")
+    backend = BACKENDS[name]
+    if not backend.probe():
+        raise SolverUnavailable(
+            f'Solver "{name}" was asked for but was not found: {backend.install}, or use solver="auto".'
+        )
+    return backend
 
 
 def _refuse_what_it_cannot(backend: Backend, limits: Limits, control: Control) -> None:
@@ -272,7 +334,19 @@ def _solve_with_highs(description: Description, limits: Limits, control: Control
 
 def _solve_with_pyomo(backend: Backend, description: Description, limits: Limits, control: Control) -> ExactAnswer:
     model = build(description, lower=limits.lower, upper=limits.upper)
-    variables = column_variables(model)
+    finished, x, bound = _ask(backend, model, column_variables(model), limits, control)
+    if x is None:
+        return _greedy(description, limits, "time_limit", bound)
+    value = float(description.cost @ x) + description.constant
+    if backend.certificate == "gap":
+        bound = value - limits.gap * abs(value) if finished else -inf
+    return ExactAnswer("optimal" if finished else "time_limit", x, min(bound, value))
+
+
+def _ask(
+    backend: Backend, model: pyo.ConcreteModel, variables: list[Any], limits: Limits, control: Control
+) -> tuple[bool, NDArray[np.float64] | None, float]:
+    """Give a model to a solver; tell whether it finished, the values of the variables, and the bound."""
     executable = {"executable": find_program(backend.program)} if backend.program else {}
     solver = pyo.SolverFactory(backend.pyomo_name, **executable)
     options = {backend.gap: limits.gap}
@@ -294,13 +368,9 @@ def _solve_with_pyomo(backend: Backend, description: Description, limits: Limits
     values = [variable.value for variable in variables]
     bound = float(results.problem.lower_bound)
     if not finished and any(v is None for v in values):
-        return _greedy(description, limits, "time_limit", bound)
+        return False, None, bound
     # what no row and no cost mentions is not in the file a solver reads, and may be 0
-    x = np.round(np.array([0.0 if v is None else v for v in values]))
-    value = float(description.cost @ x) + description.constant
-    if backend.certificate == "gap":
-        bound = value - limits.gap * abs(value) if finished else -inf
-    return ExactAnswer("optimal" if finished else "time_limit", x, min(bound, value))
+    return finished, np.round(np.array([0.0 if v is None else v for v in values])), bound
 
 
 def _greedy(description: Description, limits: Limits, status: str, bound: float) -> ExactAnswer:

@@ -13,16 +13,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from nbtrack.data.columns import DIVISIONS, FALSE_DETECTIONS, LINKS, MERGERS, RESULT_OBJECTS, TRACK_EVENTS, make_table
+from nbtrack.data.columns import (
+    DIVISIONS,
+    FALSE_DETECTIONS,
+    FRAGMENTS,
+    LINKS,
+    MERGERS,
+    RESULT_OBJECTS,
+    TRACK_EVENTS,
+    make_table,
+)
 from nbtrack.data.events import merger_table
 from nbtrack.data.lineage import FALSE_LABEL, Lineage
-from nbtrack.model.objective import event_energy, link_energy
+from nbtrack.solvers.unfolding import Flows, unfold
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from nbtrack.data.graph import HypothesisGraph
     from nbtrack.data.problem import Problem, Solution
+    from nbtrack.solvers.pinned import PinnedState
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,14 @@ class Decoded:
     tables: dict[str, pd.DataFrame]
 
 
-def decode(graph: HypothesisGraph, problem: Problem, solution: Solution) -> Decoded:
+def decode(
+    graph: HypothesisGraph,
+    problem: Problem,
+    solution: Solution,
+    *,
+    longest_merger: int = 8,
+    pins: Sequence[PinnedState] = (),
+) -> Decoded:
     """Read a lineage and tables off a solution.
 
     Parameters
@@ -52,11 +71,17 @@ def decode(graph: HypothesisGraph, problem: Problem, solution: Solution) -> Deco
         Energies, for the tables.
     solution : Solution
         A state for every variable.
+    longest_merger : int, optional
+        Frames for which two objects that merge and part by name can share a mask.
+    pins : sequence of PinnedState, optional
+        States that were held, to be kept where events by name are read as mergers or fragments.
 
     Returns
     -------
     Decoded
     """
+    flows = unfold(graph, problem, solution, longest_merger, pins)
+    graph, solution = flows.graph, flows.solution
     walk = _Walk(graph, solution)
     for i in np.flatnonzero(solution.count).tolist():
         walk.visit(i)
@@ -67,7 +92,7 @@ def decode(graph: HypothesisGraph, problem: Problem, solution: Solution) -> Deco
         walk.divisions,
         zip(t[false], object_id[false], strict=True),
     )
-    return Decoded(lineage, _tables(graph, problem, solution, walk, lineage))
+    return Decoded(lineage, _tables(flows, walk, lineage))
 
 
 @dataclass
@@ -135,9 +160,8 @@ class _Walk:
         return self._last_track
 
 
-def _tables(
-    graph: HypothesisGraph, problem: Problem, solution: Solution, walk: _Walk, lineage: Lineage
-) -> dict[str, pd.DataFrame]:
+def _tables(flows: Flows, walk: _Walk, lineage: Lineage) -> dict[str, pd.DataFrame]:
+    graph, solution = flows.graph, flows.solution
     t, object_id = graph.t, graph.object_id
     n = graph.n_detections
     track = np.full(n, -1)
@@ -148,7 +172,6 @@ def _tables(
     source, target = graph.source[used], graph.target[used]
     ends = np.array(walk.division_ends, np.int64).reshape(-1, 3)
     tracks_of_divisions = np.array(walk.divisions, np.int64).reshape(-1, 4)
-    division_energy = event_energy(problem, solution)[2][ends[:, 0]]
     false = np.flatnonzero(solution.count == 0)
 
     def events(rows: list[tuple[int, int]], free_frame: int) -> pd.DataFrame:
@@ -176,7 +199,7 @@ def _tables(
                 "source_id": object_id[source],
                 "target_id": object_id[target],
                 "count": solution.flow[used],
-                "energy": link_energy(problem, solution)[used],
+                "energy": flows.link_energy[used],
                 "gap": t[target] - t[source],
             },
         ),
@@ -190,11 +213,20 @@ def _tables(
                 "parent_track_id": tracks_of_divisions[:, 1],
                 "child1_track_id": tracks_of_divisions[:, 2],
                 "child2_track_id": tracks_of_divisions[:, 3],
-                "energy": division_energy,
+                "energy": flows.division_energy[ends[:, 0]],
             },
         ),
         "mergers": make_table(MERGERS, {name: mergers[name] for name in MERGERS}),
         "appearances": events(walk.starts, graph.first_frame),
         "disappearances": events(walk.ends, graph.last_frame),
         "false_detections": make_table(FALSE_DETECTIONS, {"t": t[false], "object_id": object_id[false]}),
+        "fragments": make_table(
+            FRAGMENTS,
+            {
+                "t": t[flows.fragments[:, 0]],
+                "object_id": object_id[flows.fragments[:, 0]],
+                "of_id": object_id[flows.fragments[:, 1]],
+                "track_id": track[flows.fragments[:, 1]],
+            },
+        ),
     }

@@ -18,7 +18,6 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 
 from nbtrack.errors import SolveError
 from nbtrack.model.cuts import make_cuts, violated
@@ -29,6 +28,7 @@ from nbtrack.solvers.highs import HighsAnswer, HighsProgram
 from nbtrack.solvers.regions import Relaxation, close_by_regions
 
 if TYPE_CHECKING:
+    import scipy.sparse as sp
     from numpy.typing import NDArray
 
     from nbtrack.model.description import Description
@@ -92,7 +92,36 @@ def solve_exactly(description: Description, limits: Limits, control: Control) ->
     d = description
     matrix = (d.matrix, d.lower, d.upper)
     program = HighsProgram(d.cost, d.constant, *matrix, limits.lower, limits.upper, control, limits.threads)
-    relaxed, rows = _relax(d, program, control)
+    return finish(d, program, make_cuts(d), limits, control)
+
+
+def finish(
+    description: Description, program: HighsProgram, cuts: sp.csr_matrix, limits: Limits, control: Control
+) -> ExactAnswer:
+    """Solve a program that is loaded already, maybe with cuts and a basis of an earlier solve.
+
+    Parameters
+    ----------
+    description : Description
+        Rows, columns and costs.
+    program : HighsProgram
+        The same, with the limits of the columns.
+    cuts : csr_matrix of float, shape (cuts, columns)
+        What `nbtrack.model.cuts.make_cuts` gives.
+    limits, control
+        As for `solve_exactly`.
+
+    Returns
+    -------
+    ExactAnswer
+
+    Raises
+    ------
+    SolveError
+        With status "infeasible" if no point keeps to the limits.
+    """
+    d = description
+    relaxed = relax(program, cuts, control)
     if relaxed.status == "infeasible":
         raise SolveError("No answer keeps to everything that is fixed.", status="infeasible")
     assert relaxed.x is not None
@@ -100,6 +129,7 @@ def solve_exactly(description: Description, limits: Limits, control: Control) ->
         x = np.round(relaxed.x)
         return ExactAnswer("optimal", x, min(relaxed.bound, _value(d, x)))
 
+    rows = program.rows
     best, bound = _first_incumbent(d, relaxed, rows, limits, control)
     value = _value(d, best)
     bound = min(bound, value)
@@ -113,12 +143,22 @@ def solve_exactly(description: Description, limits: Limits, control: Control) ->
 
 
 # --------------------------------------------------------------------------- steps
-def _relax(
-    d: Description, program: HighsProgram, control: Control
-) -> tuple[HighsAnswer, tuple[sp.csr_matrix, NDArray[np.float64], NDArray[np.float64]]]:
-    """Do steps 1 and 2; give the answer and all rows, with the cuts that were added."""
-    cuts = make_cuts(d)
-    added: list[sp.csr_matrix] = []
+def relax(program: HighsProgram, cuts: sp.csr_matrix, control: Control) -> HighsAnswer:
+    """Do steps 1 and 2; the cuts stay in the program.
+
+    Parameters
+    ----------
+    program : HighsProgram
+        The program.
+    cuts : csr_matrix of float, shape (cuts, columns)
+        All cuts, of which the violated ones are added.
+    control : Control
+        Time, cancel and progress.
+
+    Returns
+    -------
+    HighsAnswer
+    """
     answer = program.solve_relaxation()
     for _ in range(CUT_ROUNDS):
         if answer.status != "optimal":
@@ -128,16 +168,9 @@ def _relax(
         broken = violated(cuts, answer.x)
         if not len(broken):
             break
-        added.append(cuts[broken])
-        program.add_rows(added[-1])
+        program.add_rows(cuts[broken])
         answer = program.solve_relaxation()
-    n_cuts = sum(a.shape[0] for a in added)
-    rows = (
-        sp.vstack([d.matrix, *added]).tocsr() if added else d.matrix,
-        np.concatenate([d.lower, np.full(n_cuts, -np.inf)]),
-        np.concatenate([d.upper, np.zeros(n_cuts)]),
-    )
-    return answer, rows
+    return answer
 
 
 def _first_incumbent(
@@ -181,7 +214,9 @@ def first_answer(d: Description, limits: Limits) -> NDArray[np.float64]:
         If nothing that keeps to the pins was found.
     """
     x = d.vector_of(link_greedily(d.problem))
-    broken = np.flatnonzero((x < limits.lower) | (x > limits.upper))
+    activity = d.matrix @ x
+    rows = np.flatnonzero((activity < d.lower - INTEGRAL) | (activity > d.upper + INTEGRAL))
+    broken = np.union1d(np.flatnonzero((x < limits.lower) | (x > limits.upper)), d.matrix[rows].indices)
     if not len(broken):
         return x
     repaired = _repair(d, np.clip(x, limits.lower, limits.upper), broken, limits, Control(timeout=GRACE))

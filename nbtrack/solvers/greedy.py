@@ -11,6 +11,7 @@ import numpy as np
 
 from nbtrack.data.problem import Solution
 from nbtrack.model.objective import has_division_variable
+from nbtrack.solvers.greedy_passes import add_divisions, drop_tracks, join
 
 if TYPE_CHECKING:
     from nbtrack.data.problem import Problem
@@ -47,31 +48,23 @@ def link_greedily(problem: Problem) -> Solution:
     saving[possible] = (end[p.source] + start[p.target] - link_cost)[possible]
     following, preceding = np.full(n, -1), np.full(n, -1)
     order = np.argsort(-saving, kind="stable")
-    for link in order[saving[order] > 0].tolist():
-        i, j = p.source[link], p.target[link]
-        if following[i] < 0 and preceding[j] < 0:
-            following[i], preceding[j] = link, link
+    join(order[saving[order] > 0], p.source, p.target, following, preceding)
 
     flow = np.zeros(a, np.int64)
     flow[following[following >= 0]] = 1
     used = usable.copy()
-    _drop_costly_tracks(p, used, flow, following, preceding, start, end, link_cost)
+    drop_tracks(used, flow, following, preceding, start, end, link_cost, _step(p.detection), p.target)
     divides = np.zeros(n, bool)
     allowed = has_division_variable(p) & used & (following >= 0)
     gain = _step(p.division)
-    narrow = {frozenset(pair) for pair in p.narrow_links.tolist()}
-    for link in order[possible[order]].tolist():
-        i, j = p.source[link], p.target[link]
-        if not (allowed[i] and used[j]) or divides[i] or preceding[j] >= 0 or flow[link] or not flow[following[i]]:
-            continue
-        if frozenset((link, int(following[i]))) in narrow:
-            continue
-        cost = gain[i] + link_cost[link] - start[j]
-        if p.division_link is not None:
-            first = following[i]
-            cost = gain[i] + p.division_link[link] + p.division_link[first] - link_cost[first] - start[j]
-        if cost < 0:
-            flow[link], divides[i], preceding[j] = 1, True, link
+    extra = np.zeros(a) if p.division_link is None else p.division_link - link_cost
+    pairs = np.sort(p.narrow_links, axis=1)
+    narrow = np.sort(pairs[:, 0] * a + pairs[:, 1])
+    candidates = order[possible[order]]
+    add_divisions(
+        candidates, p.source, p.target, allowed, used, flow, following, preceding, divides, gain, link_cost, extra,
+        start, narrow,
+    )  # fmt: skip
 
     count = used.astype(np.int64)
     inflow = np.bincount(p.target, flow, minlength=n).astype(np.int64)
@@ -87,30 +80,8 @@ def link_greedily(problem: Problem) -> Solution:
         vanishes=vanishes,
         divides=divides,
         external=np.zeros(p.n_external, bool),
+        merges=np.zeros(p.n_merges, bool),
     )
-
-
-def _drop_costly_tracks(
-    p: Problem,
-    used: np.ndarray,
-    flow: np.ndarray,
-    following: np.ndarray,
-    preceding: np.ndarray,
-    start: np.ndarray,
-    end: np.ndarray,
-    link_cost: np.ndarray,
-) -> None:
-    """Switch off every track that costs more than calling its objects false detections."""
-    gain = _step(p.detection)
-    for first in np.flatnonzero(used & (preceding < 0)).tolist():
-        track, links = [first], []
-        while following[track[-1]] >= 0:
-            links.append(int(following[track[-1]]))
-            track.append(int(p.target[links[-1]]))
-        if start[first] + end[track[-1]] + gain[track].sum() + link_cost[links].sum() >= 0:
-            used[track] = False
-            flow[links] = 0
-            following[track], preceding[track] = -1, -1
 
 
 def _step(energy: np.ndarray) -> np.ndarray:

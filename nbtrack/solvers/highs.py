@@ -5,18 +5,20 @@ The gap asked for is always passed on, since HiGHS's own default stops at 1e-4.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 import highspy
 import numpy as np
+import scipy.sparse as sp
 
 from nbtrack.errors import SolveError
 from nbtrack.solvers.threads import run_in_thread
 
 if TYPE_CHECKING:
-    import scipy.sparse as sp
     from numpy.typing import NDArray
 
     from nbtrack.solvers.control import Control
@@ -92,6 +94,7 @@ class HighsProgram:
         self._column_lower, self._column_upper = column_lower, column_upper
         self._rows = [(matrix, lower, upper)]
         self._control = control
+        _take_the_banner()
         self._highs = highspy.Highs()
         self._set("output_flag", False)
         if threads is not None:
@@ -108,25 +111,38 @@ class HighsProgram:
         if self._highs.passModel(program) == highspy.HighsStatus.kError:
             raise SolveError("HiGHS refused the program: its rows and columns do not fit together.")
 
-    def add_rows(self, matrix: sp.csr_matrix, upper: float = 0.0) -> None:
+    def add_rows(self, matrix: sp.csr_matrix, upper: float | NDArray[np.float64] = 0.0) -> None:
         """Add rows ``A x <= upper``.
 
         Parameters
         ----------
         matrix : csr_matrix of float, shape (new rows, columns)
             The rows.
-        upper : float, optional
-            Their upper limit.
+        upper : float or ndarray of float, optional
+            Their upper limits.
         """
         n = matrix.shape[0]
-        low, high = np.full(n, -highspy.kHighsInf), np.full(n, upper)
+        low, high = np.full(n, -highspy.kHighsInf), np.broadcast_to(np.asarray(upper, float), n).copy()
         self._highs.addRows(
             n, low, high, matrix.nnz, matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32), matrix.data
         )
         self._rows.append((matrix, np.full(n, -np.inf), high))
 
-    def solve_relaxation(self) -> HighsAnswer:
+    @property
+    def rows(self) -> tuple[sp.csr_matrix, NDArray[np.float64], NDArray[np.float64]]:
+        """All rows with their lower and upper limits, those that were added included."""
+        if len(self._rows) == 1:
+            return self._rows[0]
+        matrices, lower, upper = zip(*self._rows, strict=True)
+        return sp.vstack(matrices).tocsr(), np.concatenate(lower), np.concatenate(upper)
+
+    def solve_relaxation(self, *, aside: bool = True) -> HighsAnswer:
         """Solve without integrality; a second call starts from where the first one ended.
+
+        Parameters
+        ----------
+        aside : bool, optional
+            Whether to work in a thread of its own, where it can be cancelled; small programs are done sooner without.
 
         Returns
         -------
@@ -134,7 +150,7 @@ class HighsProgram:
             With a bound and reduced costs that hold whatever the tolerances of the solver.
         """
         self._set("presolve", "off")  # simplex on the rows as they are takes a third less time here
-        status = self._run("relaxation", inf)
+        status = self._run("relaxation", inf, aside=aside)
         if status == "infeasible":
             return HighsAnswer(status, None, inf)
         solution = self._highs.getSolution()
@@ -186,6 +202,11 @@ class HighsProgram:
         info = self._highs.getInfo()
         has_point = info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
         x = np.array(self._highs.getSolution().col_value) if has_point else None
+        if x is not None and start is not None:
+            value, told = float(self._cost @ x) + self._constant, float(info.objective_function_value)
+            if value > told + 1e-6 * max(abs(told), 1.0):  # HiGHS 1.16 can give back the start instead of its optimum
+                self._highs.clearSolver()
+                return self.solve_integer(gap, known_bound, relative_gap=relative_gap)
         return HighsAnswer(status, x, float(info.mip_dual_bound) if info.valid else -inf)
 
     # ------------------------------------------------------------------ helpers
@@ -193,7 +214,7 @@ class HighsProgram:
         if self._highs.setOptionValue(name, value) == highspy.HighsStatus.kError:
             raise SolveError(f"HiGHS does not take {value!r} for its option `{name}`.")
 
-    def _run(self, phase: str, known_bound: float) -> str:
+    def _run(self, phase: str, known_bound: float, *, aside: bool = True) -> str:
         """Run until it ends, time is up or the cancel button is pressed."""
         control, highs = self._control, self._highs
         if control.stop_status is not None:
@@ -210,7 +231,10 @@ class HighsProgram:
             self._set("log_to_console", False)
             self._set("output_flag", True)  # HiGHS calls back only where it would write to its log
             highs.cbMipLogging.subscribe(log)
-        run_in_thread(highs.run, control, highs.cancelSolve)
+        if aside:
+            run_in_thread(highs.run, control, highs.cancelSolve)
+        else:
+            highs.run()
         status = highs.getModelStatus()
         if status == _OPTIMAL:
             return "optimal"
@@ -234,3 +258,19 @@ class HighsProgram:
             dual.append(y)
         at = np.where(reduced > 0, self._column_lower, self._column_upper)
         return bound + float(reduced @ at), np.concatenate(dual), reduced
+
+
+@cache
+def _take_the_banner() -> None:
+    """Make one HiGHS for nothing: the first of a process writes its banner to stdout before any option can be set."""
+    try:
+        stdout = os.dup(1)
+    except OSError:  # there is none
+        return
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            highspy.Highs()
+        finally:
+            os.dup2(stdout, 1)
+            os.close(stdout)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nbtrack.errors import SolveError
+from nbtrack.model.description import Rows
 from nbtrack.solvers.control import Control
 from nbtrack.solvers.highs import HighsProgram
 
@@ -98,8 +99,12 @@ def pinned_states(graph: HypothesisGraph, pins: Sequence[Pin], m: int) -> tuple[
     return graph, states
 
 
-def limits_of(description: Description, pins: Sequence[PinnedState]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Turn pins into limits of the columns.
+def hold(
+    description: Description, pins: Sequence[PinnedState]
+) -> tuple[Description, NDArray[np.float64], NDArray[np.float64]]:
+    """Turn pins into limits of the columns, and into rows where several columns can keep one of them.
+
+    An object goes on to another along their link, by a division that names both or by a merge that does.
 
     Parameters
     ----------
@@ -110,7 +115,10 @@ def limits_of(description: Description, pins: Sequence[PinnedState]) -> tuple[ND
 
     Returns
     -------
+    Description
+        With the family of rows ``pinned`` if there are such pins.
     lower, upper : ndarray of float, shape (columns,)
+        Limits of the columns.
 
     Raises
     ------
@@ -121,31 +129,36 @@ def limits_of(description: Description, pins: Sequence[PinnedState]) -> tuple[ND
     lower, upper = np.zeros(c.size), np.ones(c.size)
     layered = {"count": c.count, "link": c.flow, "appearance": c.appears, "disappearance": c.vanishes}
     held: dict[int, PinnedState] = {}
+    choices: list[tuple[PinnedState, NDArray[np.int64]]] = []
     for pin in pins:
+        named = _named_columns(description, pin)
         if pin.kind == "division":
             columns = c.divides[pin.index : pin.index + 1]
             columns = columns[columns >= 0]
-            if not len(columns) and pin.low:
+            if not len(columns) and not len(named) and pin.low:
                 raise SolveError(
                     f"Cannot hold that {pin.text}: it needs two candidate links to the next frame. "
                     "Raise `neighbors` or `max_distance`, or pin the two links.",
                     status="infeasible",
                 )
-            if not pin.high:
-                columns = np.r_[columns, c.named[description.problem.external_parent == pin.index]]
         else:
             layers = layered[pin.kind]
             columns = np.arange(layers.start[pin.index], layers.start[pin.index + 1])
-            if pin.low > len(columns):
+            if pin.low > len(columns) + len(named):
                 raise SolveError(
                     f"Cannot hold that {pin.text}: the model allows at most {len(columns)}. "
                     "Raise `objects_per_merger`.",
                     status="infeasible",
                 )
+        if len(named):
+            columns = np.r_[columns, named]
+            if pin.high:
+                choices.append((pin, columns))
+                continue
         for layer, column in enumerate(columns.tolist(), start=1):
             if layer <= pin.low:
                 lower[column] = 1
-            if layer > pin.high or (pin.kind == "division" and not pin.high):
+            if layer > pin.high:
                 upper[column] = 0
             if lower[column] > upper[column]:
                 raise SolveError(
@@ -154,7 +167,36 @@ def limits_of(description: Description, pins: Sequence[PinnedState]) -> tuple[ND
                 )
             if lower[column] == 1 or upper[column] == 0:
                 held.setdefault(column, pin)
-    return lower, upper
+    if choices:
+        description = replace(description, families=(*description.families, _rows_of(choices)))
+    return description, lower, upper
+
+
+def _named_columns(description: Description, pin: PinnedState) -> NDArray[np.int64]:
+    """List the named divisions and merges that do what a pin is about."""
+    p, c = description.problem, description.columns
+    if pin.kind == "division":
+        return np.asarray(c.named[p.external_parent == pin.index])
+    if pin.kind != "link":
+        return np.zeros(0, np.int64)
+    i, j = p.source[pin.index], p.target[pin.index]
+    divides = (p.external_parent == i) & (p.external_children == j).any(axis=1)
+    merges = (p.merge_target == j) & (p.merge_sources == i).any(axis=1)
+    return np.asarray(np.r_[c.named[divides], c.merge[merges]])
+
+
+def _rows_of(choices: Sequence[tuple[PinnedState, NDArray[np.int64]]]) -> Rows:
+    """Hold the sum of the columns of each pin."""
+    lengths = [len(columns) for _, columns in choices]
+    return Rows(
+        "pinned",
+        np.repeat(np.arange(len(choices)), lengths),
+        np.concatenate([columns for _, columns in choices]),
+        np.ones(sum(lengths)),
+        np.array([pin.low for pin, _ in choices], float),
+        np.array([pin.high for pin, _ in choices], float),
+        np.array([pin.index for pin, _ in choices]),
+    )
 
 
 def find_contradiction(description: Description, pins: Sequence[PinnedState]) -> str:
@@ -191,10 +233,9 @@ def find_contradiction(description: Description, pins: Sequence[PinnedState]) ->
 
 def _feasible(description: Description, pins: Sequence[PinnedState]) -> bool:
     try:
-        lower, upper = limits_of(description, pins)
+        d, lower, upper = hold(description, pins)
     except SolveError:
         return False
-    d = description
     program = HighsProgram(np.zeros(d.columns.size), 0, d.matrix, d.lower, d.upper, lower, upper, Control())
     if program.solve_relaxation().status == "infeasible":
         return False

@@ -14,13 +14,17 @@ from nbtrack.model.objective import energy_of
 from nbtrack.solvers.control import Control
 from nbtrack.solvers.exact import ExactAnswer, solve_exactly
 from nbtrack.solvers.limits import Limits
-from nbtrack.solvers.pinned import find_contradiction, limits_of
+from nbtrack.solvers.pinned import find_contradiction, hold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nbtrack.data.problem import Problem, Solution
     from nbtrack.solvers.pinned import PinnedState
+
+
+ASCENT_FROM = 8_000
+"""From so many detections on, dual ascent is quicker than the relaxation of the whole (measured: `bench_scale.py`)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def solve_problem(
     problem : Problem
         Energies of all states.
     solver : str, optional
-        "auto" for the direct path, or the name of a solver that gets the Pyomo model as it is.
+        "auto" for our own path, chosen by size; or the name of a solver that gets the Pyomo model as it is. Of large
+        problems such a solver gets the undecided blocks that are left after the ascent, as Pyomo models.
     optimality_gap : float, optional
         Relative gap, of the energy with all constants, at which to stop.
     timeout : float, optional
@@ -84,25 +89,50 @@ def solve_problem(
     control = control or Control()
     if timeout is not None:
         control.timeout = timeout
-    description = describe(problem)
-    lower, upper = limits_of(description, pins)
+    free = describe(problem)
+    description, lower, upper = hold(free, pins)
     limits = Limits(lower, upper, optimality_gap, threads)
     name, message = solver, ""
     try:
-        if solver == "auto":
+        if solver == "auto" and problem.n_detections < ASCENT_FROM:
             name, answer = "highs (direct)", solve_exactly(description, limits, control)
-        else:
-            from nbtrack.solvers.backends import solve_by_name  # loads Pyomo
+        elif solver == "auto":
+            from nbtrack.solvers.dual.engine import solve_by_ascent  # loads numba
 
-            name, answer, message = solve_by_name(solver, description, limits, control)
+            answer, tally = solve_by_ascent(description, limits, control)
+            name, message = "ascent + highs", tally.sentence()
+        else:
+            from nbtrack.solvers.backends import solve_by_name, solve_in_blocks  # loads Pyomo
+
+            solve_named = solve_by_name
+            if problem.n_detections >= ASCENT_FROM and solver != "highs":
+                solve_named = solve_in_blocks
+            name, answer, message = solve_named(solver, description, limits, control)
     except SolveError as error:
         if error.status == "infeasible":
-            raise SolveError(find_contradiction(description, pins), status="infeasible") from error
+            raise SolveError(find_contradiction(free, pins), status="infeasible") from error
         raise
-    return _outcome(description, answer, name, message, control)
+    return make_outcome(description, answer, name, message, control)
 
 
-def _outcome(description: Description, answer: ExactAnswer, name: str, message: str, control: Control) -> Outcome:
+def make_outcome(description: Description, answer: ExactAnswer, name: str, message: str, control: Control) -> Outcome:
+    """Check an answer, and write its report.
+
+    Parameters
+    ----------
+    description : Description
+        What was solved.
+    answer : ExactAnswer
+        The point and its bound.
+    name, message : str
+        Name of the solver, and anything the user should know.
+    control : Control
+        How long it took.
+
+    Returns
+    -------
+    Outcome
+    """
     problem = description.problem
     solution = description.solution_of(answer.x)
     _verify(description, answer.x)

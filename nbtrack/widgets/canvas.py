@@ -1,114 +1,50 @@
 """The image canvas: the only place where messages of the browser are read.
 
-Frames and label numbers are kept, composited, hit-tested and coloured in the browser (`static/canvas.js`). This side
-answers requests for bands of rows and turns picks and keys into a `PointerEvent` or a `KeyEvent`.
+Frames and label numbers are kept, composited, hit-tested and coloured in the browser (`static/`). This side answers
+requests for pixels and colours, and turns picks and keys into a `PointerEvent` or a `KeyEvent`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anywidget
+import numpy as np
 import traitlets
+from ipywidgets import Layout
 
-from nbtrack.rendering.colors import OBJECT_COLOR
+from nbtrack.errors import InputError
+from nbtrack.widgets.image_view import ImageView, KeyEvent, PointerEvent, ViewState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from nbtrack.widgets.frames import Colors, FrameFeed
     from nbtrack.widgets.messages import Messages
 
+T = TypeVar("T")
+
 _STATIC = Path(__file__).parent / "static"
+_PARTS = ("store", "asking", "compose", "overlays", "pane", "board", "main")
+"""The script is these files, one after the other; they share one scope."""
 MAX_PAINTED_FRAMES = 4
 """A change in more frames than these is announced, and fetched when the frame is looked at."""
 
 
-@dataclass(frozen=True)
-class PointerEvent:
-    """A click into the image.
+class CanvasWidget(anywidget.AnyWidget, ViewState):
+    """The canvas itself; `ImageCanvas` is what the rest of nbtrack uses."""
 
-    Parameters
-    ----------
-    t, z, y, x : int
-        The pixel, as it was shown when it was clicked.
-    object_id : int
-        The object there, 0 for background.
-    button : int
-        0 left, 2 right.
-    modifiers : frozenset of str
-        Of "shift", "ctrl", "alt" and "meta" those that were held.
-    """
-
-    t: int
-    z: int
-    y: int
-    x: int
-    object_id: int
-    button: int = 0
-    modifiers: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class KeyEvent:
-    """A key of the keymap, pressed over the image.
-
-    Parameters
-    ----------
-    key : str
-        Its name in the keymap.
-    t, z : int
-        What was shown.
-    y, x : int
-        The pixel under the mouse, -1 if the mouse was elsewhere.
-    object_id : int
-        The object under the mouse, 0 if there was none.
-    """
-
-    key: str
-    t: int
-    z: int
-    y: int
-    x: int
-    object_id: int
-
-
-class CanvasWidget(anywidget.AnyWidget):
-    """The state that browser and kernel share; `ImageCanvas` is what the rest of nbtrack uses."""
-
-    _esm = _STATIC / "canvas.js"
+    _esm = "\n".join((_STATIC / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS)
     _css = _STATIC / "canvas.css"
 
-    n_frames = traitlets.Int(1).tag(sync=True)
-    n_slices = traitlets.Int(1).tag(sync=True)
-    height = traitlets.Int(1).tag(sync=True)
-    width = traitlets.Int(1).tag(sync=True)
-    view_height = traitlets.Int(470).tag(sync=True)
-    t = traitlets.Int(0).tag(sync=True)
-    z = traitlets.Int(0).tag(sync=True)
-    playing = traitlets.Bool(False).tag(sync=True)
-    fps = traitlets.Float(8.0).tag(sync=True)
     epoch = traitlets.Int(0).tag(sync=True)
     window = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=(0.0, 255.0)).tag(sync=True)
-    contrast = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=(0.0, 255.0)).tag(sync=True)
-    raw_on = traitlets.Bool(True).tag(sync=True)
-    objects_on = traitlets.Bool(True).tag(sync=True)
-    tracks_on = traitlets.Bool(True).tag(sync=True)
-    raw_opacity = traitlets.Float(1.0).tag(sync=True)
-    objects_opacity = traitlets.Float(0.25).tag(sync=True)
-    tracks_opacity = traitlets.Float(0.45).tag(sync=True)
-    object_color = traitlets.List(traitlets.Int(), list(OBJECT_COLOR)).tag(sync=True)
-    pick_color = traitlets.List(traitlets.Int()).tag(sync=True)
-    active_track = traitlets.Int(0).tag(sync=True)
-    hotkeys = traitlets.List(traitlets.Unicode()).tag(sync=True)  # `keys` is a method of widgets
-    view_keys = traitlets.Dict().tag(sync=True)
     cache_bytes = traitlets.Int(256 * 2**20).tag(sync=True)
 
 
-class ImageCanvas:
-    """Show the frames of a feed and tell of clicks and keys.
+class ImageCanvas(ImageView):
+    """Show the frames of a feed on a canvas, and tell of clicks and keys.
 
     Parameters
     ----------
@@ -125,8 +61,8 @@ class ImageCanvas:
 
     Attributes
     ----------
-    widget : CanvasWidget
-        What is displayed; its traits `t`, `z`, `contrast` and the layer switches may be linked to controls.
+    state, widget : CanvasWidget
+        State and what is displayed are one.
     """
 
     def __init__(
@@ -138,62 +74,48 @@ class ImageCanvas:
         hotkeys: Iterable[str] = (),
         view_keys: dict[str, str] | None = None,
     ) -> None:
-        self._feed = feed
-        self._pick: list[Callable[[PointerEvent], None]] = []
-        self._key: list[Callable[[KeyEvent], None]] = []
-        self._messages = messages
-        self.widget = CanvasWidget(
+        super().__init__(feed, messages)
+        self.widget = self.state = CanvasWidget(
             n_frames=feed.n_frames,
             n_slices=feed.n_slices,
             height=feed.shape[0],
             width=feed.shape[1],
+            scale=feed.scale,
             z=feed.n_slices // 2,
+            y=feed.shape[0] // 2,
+            x=feed.shape[1] // 2,
             view_height=view_height,
             window=feed.window,
             contrast=feed.contrast,
             raw_on=feed.movie is not None,
             hotkeys=list(hotkeys),
             view_keys=view_keys or {},
+            layout=Layout(width="100%"),
         )
-        self.widget.on_msg(messages.guard(self._receive))
+        self._hear = messages.guard(self._receive)
+        self.widget.on_msg(self._hear)
         self.widget.observe(messages.guard(lambda change: self._follow(*change["new"])), "contrast")
 
-    # ------------------------------------------------------------------ what others do with it
-    def on_pick(self, callback: Callable[[PointerEvent], None]) -> None:
-        """Call a function for every click; it runs under the guard."""
-        self._pick.append(callback)
-
-    def on_key(self, callback: Callable[[KeyEvent], None]) -> None:
-        """Call a function for every key of the list; it runs under the guard."""
-        self._key.append(callback)
-
-    def goto(self, t: int, z: int | None = None) -> None:
-        """Show a frame, the nearest there is."""
-        with self.widget.hold_sync():
-            self.widget.t = min(max(int(t), 0), self._feed.n_frames - 1)
-            if z is not None:
-                self.widget.z = min(max(int(z), 0), self._feed.n_slices - 1)
+    def goto(self, t: int, z: int | None = None, y: int | None = None, x: int | None = None) -> None:
+        """Show a frame, and put the crosshair somewhere."""
+        before = self.widget.t
+        super().goto(t, z, y, x)
+        if self.widget.t == before:  # the browser may be on its way to where an earlier event has sent it
+            self.widget.send_state("t")
 
     def look_at(self, t: int, object_id: int) -> None:
-        """Show an object and point at it.
-
-        Parameters
-        ----------
-        t, object_id : int
-            The object.
-        """
+        """Show an object and point at it."""
         z, y, x = self._feed.center_of(t, object_id)
-        self.goto(t, z)
-        self.widget.send({"type": "look", "y": y, "x": x, "object_id": int(object_id)})
+        self.goto(t, z, round(y), round(x))
+        self.widget.send({"type": "look", "z": z, "y": y, "x": x, "object_id": int(object_id)})
+
+    def look_around(self, t: int, z: int, y: int, x: int) -> None:
+        """Show a place where no object need be."""
+        self.goto(t, z, y, x)
+        self.widget.send({"type": "look", "z": z, "y": y, "x": x, "object_id": 0})
 
     def paint(self, pairs: Iterable[tuple[int, int]]) -> None:
-        """Send the colours of some objects anew.
-
-        Parameters
-        ----------
-        pairs : iterable of (t, object_id)
-            The objects.
-        """
+        """Send the colours of some objects anew."""
         frames: dict[int, list[int]] = {}
         for t, object_id in pairs:
             frames.setdefault(t, []).append(object_id)
@@ -201,63 +123,125 @@ class ImageCanvas:
             self.repaint(frames)
             return
         for t, ids in frames.items():
+            self._painted.update((t, object_id) for object_id in ids)
             colors = self._feed.colors(t, ids)
             message = {"type": "paint", "t": t, "ids": colors.object_ids.tolist(), "tracks": colors.tracks}
-            self.widget.send(message, buffers=[colors.rgba.tobytes()])
+            self.widget.send(message | {"parents": _as_keys(colors.parents)}, buffers=[colors.rgba.tobytes()])
 
     def repaint(self, frames: Iterable[int] | None = None) -> None:
-        """Say that the colours of frames are void; each is fetched when it is looked at.
-
-        Parameters
-        ----------
-        frames : iterable of int, optional
-            The frames; all if not given.
-        """
+        """Say that the colours of frames are void; each is fetched when it is looked at."""
         self.widget.send({"type": "stale", "frames": None if frames is None else sorted(frames)})
 
+    def badge(self, t: int, texts: Mapping[int, str]) -> None:
+        """Write short texts on objects of a frame."""
+        self.widget.send({"type": "badge", "t": int(t), "texts": _as_keys(texts)})
+
+    def mark(self, marks: np.ndarray | None, colors: Sequence[str] = ()) -> None:
+        """Draw rings and lines over frames."""
+        rows = np.zeros(0) if marks is None else marks
+        self.widget.send({"type": "mark", "colors": list(colors)}, buffers=[rows.astype("<f4").tobytes()])
+
+    def copy(self, text: str) -> bool:
+        """Put a text on the clipboard of the browser."""
+        self.widget.send({"type": "copy", "text": text})
+        return True
+
+    def reload(self) -> None:
+        """Let the browser fetch all grey values anew after the feed changed its channel."""
+        with self.widget.hold_sync():
+            self.widget.window, self.widget.contrast = self._feed.window, self._feed.contrast
+            self.widget.epoch += 1
+
+    def close(self) -> None:
+        """Stop listening; the view is not used any more."""
+        super().close()
+        self.widget.unobserve_all()
+        self.widget.on_msg(self._hear, remove=True)
+
     # ------------------------------------------------------------------ messages of the browser
-    def _receive(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        kind = content.get("type")
-        if kind == "band":
-            self._send_band(content)
-        elif kind == "colors":
-            self._send_colors(int(content["t"]), answer=True)
-        elif kind == "pick":
-            place = (int(content[name]) for name in ("t", "z", "y", "x", "object_id", "button"))
-            event = PointerEvent(*place, modifiers=frozenset(content.get("modifiers", ())))
-            try:
-                for callback in tuple(self._pick):
-                    callback(event)
-            finally:  # whatever happened, the browser shows what is true
-                if event.object_id:
-                    self.paint([(event.t, event.object_id)])
-        elif kind == "key":
-            key = KeyEvent(str(content["key"]), *(int(content[name]) for name in ("t", "z", "y", "x", "object_id")))
-            for callback in tuple(self._key):
-                callback(key)
+    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        kind = str(content.get("type")) if isinstance(content, dict) else ""
+        answers = {
+            "pixels": self._send_pixels,
+            "colors": self._send_colors,
+            "pick": self._hear_pick,
+            "key": self._hear_key,
+        }
+        if kind in answers:
+            answers[kind](content)
 
-    def _send_band(self, content: dict[str, Any]) -> None:
-        t, z, row, rows, epoch = (int(content[name]) for name in ("t", "z", "row", "rows", "epoch"))
-        band = None
+    def _send_pixels(self, content: dict[str, Any]) -> None:
+        t, at, row, rows, epoch = _read(content, int, "t", "at", "row", "rows", "epoch")
+        place = {"t": t, "plane": str(content.get("plane")), "at": at, "row": row, "rows": rows}
+        with _Answer(self.widget, content, f"Frame {t} could not be read.") as answer:
+            if place["plane"] == "xy":
+                raw, labels, bits = self._feed.band(t, at, row, rows)
+            else:
+                raw, labels, bits = self._feed.cut(t, place["plane"], at)
+            answer({"type": "pixels", **place, "bits": bits, "epoch": epoch}, [raw, labels])
+
+    def _send_colors(self, content: dict[str, Any]) -> None:
+        (t,) = _read(content, int, "t")
+        with _Answer(self.widget, content, f"The tracks of frame {t} could not be told.") as answer:
+            colors: Colors = self._feed.colors(t)
+            tracks = dict(zip(colors.object_ids.tolist(), colors.tracks, strict=True))
+            message = {"type": "colors", "t": t, "tracks": _as_keys(tracks), "parents": _as_keys(colors.parents)}
+            ids = colors.object_ids.astype("<u4")
+            answer(message, [colors.rgba.tobytes(), ids.tobytes(), colors.centers.tobytes()])
+
+    def _hear_pick(self, content: dict[str, Any]) -> None:
+        place = _read(content, int, "t", "z", "y", "x", "object_id", "button")
+        left, top = _read({"left": 0, "top": 0} | content, float, "left", "top")
+        shown, n = _read({"shown": place[0], "n": 0} | content, int, "shown", "n")
+        held = content.get("modifiers")
+        modifiers = frozenset(map(str, held)) if isinstance(held, list) else frozenset()
+        self._be_at(place[0])
         try:
-            band = self._feed.band(t, z, row, rows)
-        finally:
-            if band is None:  # the guard says why; the browser must not wait for it
-                self.widget.send({"type": "failed", "t": t, "z": z, "text": f"Frame {t} could not be read."})
-        raw, labels, bits = band
-        if content.get("colors"):
-            self._send_colors(t, answer=False)
-        message = {"type": "band", "t": t, "z": z, "row": row, "rows": rows, "bits": bits, "epoch": epoch}
-        self.widget.send(message, buffers=[raw, labels])
+            with self.widget._lock_property(t=shown):  # the browser is there already and must not be told
+                self.tell_pick(PointerEvent(*place, modifiers=modifiers, left=left, top=top))
+        finally:  # if this is another frame than the browser thought, it comes back
+            self.widget.send({"type": "picked", "n": n, "t": self.widget.t})
 
-    def _send_colors(self, t: int, *, answer: bool) -> None:
-        colors: Colors = self._feed.colors(t)
-        tracks = {str(i): tracks for i, tracks in zip(colors.object_ids.tolist(), colors.tracks, strict=True) if tracks}
-        message = {"type": "colors", "t": t, "tracks": tracks, "answer": answer}
-        self.widget.send(message, buffers=[colors.rgba.tobytes(), colors.object_ids.astype("<u4").tobytes()])
+    def _hear_key(self, content: dict[str, Any]) -> None:
+        place = _read(content, int, "t", "z", "y", "x", "object_id")
+        self._be_at(place[0])
+        self.tell_key(KeyEvent(str(content.get("key")), *place))
+
+    def _be_at(self, t: int) -> None:
+        """Take over the frame that the browser shows, without telling it so: its own message may come later."""
+        if not 0 <= t < self._feed.n_frames:
+            raise InputError(f"The browser sent an event of frame {t}, which is not there.")
+        with self.widget._lock_property(t=t):
+            self.widget.t = t
 
     def _follow(self, low: float, high: float) -> None:
         if self._feed.fit_window(low, high):
             with self.widget.hold_sync():
                 self.widget.window = self._feed.window
                 self.widget.epoch += 1
+
+
+class _Answer:
+    """Answers one request of the browser, in any case: it must not wait for what cannot be read."""
+
+    def __init__(self, widget: CanvasWidget, content: dict[str, Any], failure: str) -> None:
+        self._widget, self._key, self._failure = widget, str(content.get("key")), failure
+
+    def __enter__(self) -> Callable[[dict[str, Any], list[bytes]], None]:
+        return lambda message, buffers: self._widget.send({"key": self._key} | message, buffers=buffers)
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if kind is not None:  # the guard says why
+            self._widget.send({"type": "failed", "key": self._key, "text": self._failure})
+
+
+def _read(content: dict[str, Any], kind: Callable[[Any], T], *names: str) -> list[T]:
+    """Read numbers out of a message of the browser."""
+    try:
+        return [kind(content[name]) for name in names]
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise InputError(f"The browser sent a message that cannot be understood: {content!r:.200}.") from None
+
+
+def _as_keys(table: Mapping[int, T]) -> dict[str, T]:
+    return {str(key): value for key, value in table.items() if value}

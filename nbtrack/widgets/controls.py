@@ -1,22 +1,30 @@
 """The two bars of a view: layers and contrast above the image, time below it.
 
-Everything here is linked to the canvas in the browser, so that sliders work without waiting for the kernel.
+Sliders and switches are linked to the state of the view in the browser, so that they need not wait for the kernel.
 """
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, get_args
 
+import ipyevents
 import ipywidgets
+import numpy as np
 from ipywidgets import Layout, jslink
 
-from nbtrack.rendering.colors import ColorBy
+from nbtrack.rendering.colors import ColorBy, value_colors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nbtrack.widgets.canvas import CanvasWidget
+    from ipywidgets.widgets.widget_link import Link
+
     from nbtrack.widgets.frames import FrameFeed
+    from nbtrack.widgets.image_view import ViewState
+
+MENU_LEFT = 150.0
+"""Where the menu of the objects opens, in CSS pixels from the left."""
 
 
 def small_button(icon: str, tooltip: str, on_click: Callable[[], object], *, text: str = "", width: str = "34px"):
@@ -46,95 +54,195 @@ def small_button(icon: str, tooltip: str, on_click: Callable[[], object], *, tex
 
 
 class LayerBar:
-    """Switch and opacity of each layer, contrast, and what decides the colour.
+    """Switch and opacity of each layer, tails and ghosts, contrast, channel, and what decides the colour.
 
     Parameters
     ----------
-    canvas : CanvasWidget
+    state : ViewState
         What they act on.
     feed : FrameFeed
-        Tells which layers there are and the range of grey values.
+        Tells which layers there are, the range of grey values and what can decide the colour.
     on_auto : callable
         Called by the button for automatic contrast.
     on_color_by : callable
-        Called with "track" or "lineage".
+        Called with "track", "lineage" or the name of a feature.
+    on_channel : callable
+        Called with the channel.
+    on_menu : callable
+        Called with the name of a layer, and where its menu is to be opened in CSS pixels below the bar.
+    guard : callable
+        Wraps handlers so that their exceptions are shown.
 
     Attributes
     ----------
     widget : ipywidgets.VBox
-        The bar.
+        The bar, two rows.
+    switches : dict of str to Checkbox
+        By the name of the layer.
+    legend : ipywidgets.HTML
+        A bar of colours over the image while a feature decides them.
     """
 
     def __init__(
         self,
-        canvas: CanvasWidget,
+        state: ViewState,
         feed: FrameFeed,
         *,
         on_auto: Callable[[], object],
-        on_color_by: Callable[[ColorBy], object],
+        on_color_by: Callable[[str], object],
+        on_channel: Callable[[int], object],
+        on_menu: Callable[[str, float, float], object],
+        guard: Callable[[Callable[..., object]], Callable[..., object]],
     ) -> None:
-        layers = [("raw", "Raw image", feed.movie), ("objects", "Objects", feed.detections)]
-        layers.append(("tracks", "Tracks", feed.lineage))
-        self.switches = {}
-        parts = []
-        for name, text, there in layers:
-            if there is None:
-                continue
-            parts.append(self._layer(canvas, name, text))
-        rows = [ipywidgets.HBox(parts)]
-        if feed.movie is not None:
-            rows.append(self._contrast(canvas, feed, on_auto))
-        if feed.lineage is not None:
-            choices = ipywidgets.Dropdown(
-                options=get_args(ColorBy), value=feed.color_by, layout=Layout(width="82px", margin="0")
-            )
-            choices.observe(lambda change: on_color_by(change["new"]), "value")
-            rows[-1].children = (*rows[-1].children, _caption("Colour by", "62px"), choices)
-            self.color_by = choices
+        self._state, self._feed, self._guard = state, feed, guard
+        self.switches: dict[str, ipywidgets.Checkbox] = {}
+        self.events: list[ipyevents.Event] = []
+        self.links: list[Link] = []
+        layers = [
+            ("raw", "Raw", feed.movie),
+            ("objects", "Objects", feed.detections),
+            ("tracks", "Tracks", feed.lineage),
+        ]
+        first = [self._layer(name, text) for name, text, there in layers if there is not None]
+        if "objects" in self.switches:
+            first.insert(list(self.switches).index("objects") + 1, self._menu(on_menu))
+        first += self._extras()
+        second = [] if feed.movie is None else [*self._contrast(on_auto), *self._channels(on_channel)]
+        if len(feed.color_choices) > 1:
+            second += self._colors(on_color_by)
+        self.legend = ipywidgets.HTML(layout=Layout(margin="0"))
+        self.legend.add_class("nbt-legend-place")
+        rows = [ipywidgets.HBox(row) for row in (first, second) if row]
         for row in rows:
             row.add_class("nbt-row")
         self.widget = ipywidgets.VBox(rows)
         self.widget.add_class("nbt-bar")
 
-    def _layer(self, canvas: CanvasWidget, name: str, text: str):
-        switch = ipywidgets.Checkbox(
-            value=getattr(canvas, f"{name}_on"),
-            description=text,
-            indent=False,
-            layout=Layout(width="auto", margin="0", flex="0 0 auto"),
+    def show_range(self) -> None:
+        """Take over the range of grey values and the contrast of the feed, after its channel changed."""
+        old, link = self.contrast, self._contrast_link
+        link.unlink()  # a slider that gets another range puts its old value into it first, so it is made anew
+        self.links.remove(link)
+        self.contrast = self._contrast_slider()
+        for row in self.widget.children:
+            row.children = [self.contrast if part is old else part for part in row.children]
+        old.close()
+
+    def show_legend(self) -> None:
+        """Show what the colours mean, or nothing if they are those of tracks."""
+        name = self._feed.color_by
+        if name in get_args(ColorBy):
+            self.legend.value = ""
+            return
+        low, high = self._feed.value_limits
+        stops = ", ".join(f"#{bytes(color).hex()}" for color in value_colors(np.linspace(0, 1, 9), (0, 1)).tolist())
+        self.legend.value = (
+            f'<div class="nbt-legend"><b>{escape(name)}</b><span>{low:.4g}</span>'
+            f'<i style="background:linear-gradient(90deg, {stops})"></i><span>{high:.4g}</span></div>'
         )
-        opacity = ipywidgets.FloatSlider(
-            value=getattr(canvas, f"{name}_opacity"), min=0, max=1, step=0.05, readout=False,
-            tooltip=f"Opacity: {text}", layout=Layout(flex="1 1 60px", width="auto", margin="0 8px"),
+
+    def _link(self, control: ipywidgets.Widget, name: str) -> Link:
+        self.links.append(jslink((control, "value"), (self._state, name)))
+        return self.links[-1]
+
+    def _layer(self, name: str, text: str) -> ipywidgets.HBox:
+        switch = ipywidgets.Checkbox(
+            value=getattr(self._state, f"{name}_on"), description=text, indent=False,
+            layout=Layout(width="auto", margin="0", flex="0 0 auto"),
         )  # fmt: skip
-        jslink((switch, "value"), (canvas, f"{name}_on"))
-        jslink((opacity, "value"), (canvas, f"{name}_opacity"))
+        opacity = ipywidgets.FloatSlider(
+            value=getattr(self._state, f"{name}_opacity"), min=0, max=1, step=0.05, readout=False,
+            tooltip=f"Opacity: {text}", layout=Layout(flex="1 1 40px", width="auto", margin="0 6px"),
+        )  # fmt: skip
+        self._link(switch, f"{name}_on")
+        self._link(opacity, f"{name}_opacity")
         self.switches[name] = switch
         box = ipywidgets.HBox([switch, opacity], layout=Layout(flex="1 1 0", margin="0"))
         box.add_class("nbt-layer")
         return box
 
-    def _contrast(self, canvas: CanvasWidget, feed: FrameFeed, on_auto: Callable[[], object]):
-        low, high = feed.range
-        whole = feed.movie.dtype.kind in "biu"
+    def _menu(self, on_menu: Callable[[str, float, float], object]) -> ipywidgets.Button:
+        def ask(*_: object) -> None:
+            on_menu("objects", MENU_LEFT, 2.0)
+
+        event = ipyevents.Event(
+            source=self.switches["objects"], watched_events=["contextmenu"], prevent_default_action=True
+        )
+        event.on_dom_event(self._guard(ask))
+        self.events.append(event)
+        button = small_button("", "What can be done with all objects", self._guard(ask), text="⋯", width="22px")
+        self.menu_button = button
+        return button
+
+    def _extras(self) -> list[ipywidgets.Widget]:
+        def toggle(name: str, text: str, tooltip: str) -> ipywidgets.ToggleButton:
+            layout = Layout(width="48px", height="28px", margin="0", padding="0", flex="0 0 auto")
+            button = ipywidgets.ToggleButton(
+                value=getattr(self._state, name), description=text, tooltip=tooltip, layout=layout
+            )
+            self._link(button, name)
+            self.switches[name.removesuffix("_on")] = button
+            return button
+
+        parts: list[ipywidgets.Widget] = []
+        if self._feed.lineage is not None:
+            length = ipywidgets.BoundedIntText(
+                value=self._state.tail_length, min=1, max=99, tooltip="Length of the tails in frames",
+                layout=Layout(width="46px", margin="0", flex="0 0 auto"),
+            )  # fmt: skip
+            self._link(length, "tail_length")
+            parts += [toggle("tails_on", "Tails", "Show where tracked objects came from"), length]
+        if self._feed.detections is not None and self._feed.n_frames > 1:
+            parts.append(toggle("ghost_on", "Ghost", "Show the outlines of the objects of the frame before"))
+        return parts
+
+    def _contrast(self, on_auto: Callable[[], object]) -> list[ipywidgets.Widget]:
+        self.contrast = self._contrast_slider()
+        auto = small_button("", "Choose the contrast from the frame on screen", on_auto, text="Auto", width="44px")
+        return [_caption("Contrast", "54px"), self.contrast, auto]
+
+    def _contrast_slider(self) -> ipywidgets.FloatRangeSlider:
+        low, high = self._feed.range
+        whole = self._feed.movie.dtype.kind in "biu"
         step = max(1.0, round((high - low) / 500)) if whole else (high - low) / 500
-        self.contrast = ipywidgets.FloatRangeSlider(
-            value=canvas.contrast, min=low, max=high, step=step, readout_format=".0f" if whole else ".3g",
+        slider = ipywidgets.FloatRangeSlider(
+            value=self._feed.contrast, min=low, max=high, step=step, readout_format=".0f" if whole else ".3g",
             tooltip="Grey values shown as black and white",
             layout=Layout(flex="1 1 auto", width="auto", margin="0 0 0 8px"),
         )  # fmt: skip
-        canvas.contrast = self.contrast.value
-        jslink((self.contrast, "value"), (canvas, "contrast"))
-        auto = small_button("", "Choose the contrast from the frame on screen", on_auto, text="Auto", width="48px")
-        return ipywidgets.HBox([_caption("Contrast", "56px"), self.contrast, auto])
+        self._state.contrast = slider.value
+        self._contrast_link = self._link(slider, "contrast")
+        return slider
+
+    def _channels(self, on_channel: Callable[[int], object]) -> list[ipywidgets.Widget]:
+        n_channels = self._feed.movie.n_channels
+        if n_channels < 2:
+            return []
+        self.channel = ipywidgets.Dropdown(
+            options=[(f"channel {i}", i) for i in range(n_channels)], value=self._feed.channel,
+            tooltip="Channel of the movie", layout=Layout(width="92px", margin="0", flex="0 0 auto"),
+        )  # fmt: skip
+        self.channel.observe(lambda change: on_channel(change["new"]), "value")
+        return [self.channel]
+
+    def _colors(self, on_color_by: Callable[[str], object]) -> list[ipywidgets.Widget]:
+        choices = self._feed.color_choices
+        plain = "track" if self._feed.lineage is not None else "none"
+        self.color_by = ipywidgets.Dropdown(
+            options=[(plain, "track"), *((name, name) for name in choices[1:])], value=self._feed.color_by,
+            tooltip="What decides the colour of an object", layout=Layout(width="96px", margin="0", flex="0 0 auto"),
+        )  # fmt: skip
+        self.color_by.observe(lambda change: on_color_by(change["new"]), "value")
+        self.color_parts = [_caption("Colour", "42px"), self.color_by]
+        return self.color_parts
 
 
 class TimeBar:
-    """First, previous, play, next and last frame; a slider and a number; another slider for slices.
+    """First, previous, play, next and last frame; a slider and a number; in three dimensions sliders for the slices.
 
     Parameters
     ----------
-    canvas : CanvasWidget
+    state : ViewState
         What they act on.
 
     Attributes
@@ -143,45 +251,53 @@ class TimeBar:
         The bar.
     """
 
-    def __init__(self, canvas: CanvasWidget) -> None:
-        self._canvas = canvas
-        last = canvas.n_frames - 1
+    def __init__(self, state: ViewState) -> None:
+        self._state = state
+        last = state.n_frames - 1
         self.play = ipywidgets.ToggleButton(
             icon="play",
             tooltip="Play or pause (Space)",
             layout=Layout(width="34px", height="28px", margin="0", padding="0"),
         )
-        jslink((self.play, "value"), (canvas, "playing"))
-        canvas.observe(self._show_playing, "playing")
+        self.links = [jslink((self.play, "value"), (state, "playing"))]
+        state.observe(self._show_playing, "playing")
         buttons = [
             small_button("fast-backward", "First frame", lambda: self._goto(0)),
-            small_button("step-backward", "Previous frame (←, or Shift + wheel)", lambda: self._goto(canvas.t - 1)),
+            small_button("step-backward", "Previous frame (←, or Shift + wheel)", lambda: self._goto(state.t - 1)),
             self.play,
-            small_button("step-forward", "Next frame (→, or Shift + wheel)", lambda: self._goto(canvas.t + 1)),
+            small_button("step-forward", "Next frame (→, or Shift + wheel)", lambda: self._goto(state.t + 1)),
             small_button("fast-forward", "Last frame", lambda: self._goto(last)),
         ]
         rows = [ipywidgets.HBox([*buttons, *self._axis("t", "Frame", last)])]
-        if canvas.n_slices > 1:
-            rows.append(ipywidgets.HBox(self._axis("z", "Slice z", canvas.n_slices - 1)))
+        if state.n_slices > 1:
+            sizes = {"z": state.n_slices, "y": state.height, "x": state.width}
+            rows.append(ipywidgets.HBox([part for axis in sizes for part in self._place(axis, sizes[axis] - 1)]))
         for row in rows:
             row.add_class("nbt-row")
         self.widget = ipywidgets.VBox(rows)
         self.widget.add_class("nbt-bar")
 
-    def _axis(self, name: str, text: str, last: int):
-        value = getattr(self._canvas, name)
+    def _axis(self, name: str, text: str, last: int) -> list[ipywidgets.Widget]:
+        return [_caption(text, "44px"), *self._slider(name, text, last, "64px"), _caption(f"/ {last}", "40px")]
+
+    def _place(self, name: str, last: int) -> list[ipywidgets.Widget]:
+        return [_caption(name, "10px"), *self._slider(name, f"Slice {name}, 0 to {last}", last, "56px")]
+
+    def _slider(self, name: str, text: str, last: int, width: str) -> list[ipywidgets.Widget]:
+        value = getattr(self._state, name)
         slider = ipywidgets.IntSlider(
-            value=value, min=0, max=last, readout=False, layout=Layout(flex="1 1 auto", width="auto", margin="0 4px")
-        )
+            value=value, min=0, max=last, readout=False, tooltip=text,
+            layout=Layout(flex="1 1 auto", width="auto", margin="0 4px"),
+        )  # fmt: skip
         number = ipywidgets.BoundedIntText(
-            value=value, min=0, max=last, tooltip=f"{text}: type a number", layout=Layout(width="64px", margin="0")
-        )
-        jslink((slider, "value"), (self._canvas, name))
-        jslink((number, "value"), (self._canvas, name))
-        return [_caption(text, "44px"), slider, number, _caption(f"/ {last}", "40px")]
+            value=value, min=0, max=last, tooltip=f"{text}: type a number",
+            layout=Layout(width=width, margin="0", flex="0 0 auto"),
+        )  # fmt: skip
+        self.links += [jslink((part, "value"), (self._state, name)) for part in (slider, number)]
+        return [slider, number]
 
     def _goto(self, t: int) -> None:
-        self._canvas.t = min(max(t, 0), self._canvas.n_frames - 1)
+        self._state.t = min(max(t, 0), self._state.n_frames - 1)
 
     def _show_playing(self, change) -> None:
         self.play.icon = "pause" if change["new"] else "play"

@@ -9,7 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
-from typing import Literal
+from typing import Literal, get_args
+
+Group = Literal["Tracks", "Labels", "View", "Correct", "Go"]
+Panel = Literal["view", "track", "classify"]
+"""Who listens to keys: any view, the manual tracker, the labelling of objects."""
 
 
 @dataclass(frozen=True)
@@ -24,48 +28,119 @@ class Key:
         Name of what happens: a method of the view or of the tracker.
     help : str
         What it does, in a few words.
-    where : {"image", "view", "track"}, optional
-        Who does it: the image in the browser by itself, any view, or the manual tracker only.
+    group : {"Tracks", "Labels", "View", "Correct", "Go"}
+        Where it stands in the help.
+    where : {"image", "view", "track", "classify"}, optional
+        Who does it: the image in the browser by itself, any view, the manual tracker only, or the labelling only.
     together : str, optional
         Text of the help table for this row and its neighbours with the same text, which share a line there.
+    told : str, optional
+        What the manual tracker does as well when the image has done it.
     """
 
     keys: tuple[str, ...]
     action: str
     help: str
-    where: Literal["image", "view", "track"] = "track"
+    group: Group
+    where: Literal["image", "view", "track", "classify"] = "track"
     together: str = ""
+    told: str = ""
 
 
 KEYS = (
-    Key(("s",), "new_track", "start a new track"),
-    Key(("q",), "next_track", "next track id", together="next, previous track id"),
-    Key(("a",), "previous_track", "previous track id", together="next, previous track id"),
-    Key(("f",), "mark_false", "mark a false detection"),
-    Key(("g",), "next_object", "next unlabeled object"),
-    Key(("z", "ctrl+z"), "undo", "undo", together="undo, redo"),
-    Key(("shift+z", "ctrl+shift+z", "ctrl+y"), "redo", "redo", together="undo, redo"),
-    Key(("e",), "toggle_tracks", "tracks on or off", "view", "tracks, objects on or off"),
-    Key(("r",), "toggle_objects", "objects on or off", "view", "tracks, objects on or off"),
-    Key(("ArrowLeft",), "previous", "previous frame", "image", "previous, next frame"),
-    Key(("ArrowRight",), "next", "next frame", "image", "previous, next frame"),
-    Key((" ",), "play", "play or pause", "image"),
-    Key(("+", "="), "zoom_in", "zoom in", "image", "zoom in, out, fit"),
-    Key(("-",), "zoom_out", "zoom out", "image", "zoom in, out, fit"),
-    Key(("0",), "fit", "show the whole image", "image", "zoom in, out, fit"),
+    Key(("s",), "new_track", "start a new track", "Tracks"),
+    Key(("d",), "division", "division, by three clicks", "Tracks"),
+    Key(("f",), "mark_false", "mark a false detection", "Tracks", together="false detection, even in a track"),
+    Key(("shift+f",), "mark_false_anyway", "even in a track", "Tracks", together="false detection, even in a track"),
+    Key(("g",), "next_object", "next unlabeled object", "Tracks"),
+    Key(("w",), "follow", "follow from here", "Tracks"),
+    Key(("o",), "auto_follow", "auto-follow on or off", "Tracks"),
+    Key(("1",), "candidate_1", "take candidate 1", "Tracks", together="take a candidate"),
+    Key(("2",), "candidate_2", "take candidate 2", "Tracks", together="take a candidate"),
+    Key(("3",), "candidate_3", "take candidate 3", "Tracks", together="take a candidate"),
+    Key(("4",), "candidate_4", "take candidate 4", "Tracks", together="take a candidate"),
+    Key(("q",), "next_track", "next track id", "Tracks", together="next, previous track id"),
+    Key(("a",), "previous_track", "previous track id", "Tracks", together="next, previous track id"),
+    Key(("z", "ctrl+z"), "undo", "undo", "Correct", together="undo, redo"),
+    Key(("shift+z", "ctrl+shift+z", "ctrl+y"), "redo", "redo", "Correct", together="undo, redo"),
+    Key(("l",), "continue_track", "active track goes on here", "Correct"),
+    Key(("u",), "cut_track", "cut the track before it", "Correct"),
+    Key(("x",), "swap_at", "swap with the active track", "Correct"),
+    Key(("shift+d",), "divide_at", "it is the second daughter", "Correct"),
+    Key(("Delete", "Backspace"), "remove", "take it from its track", "Correct"),
+    Key(("Escape",), "cancel", "leave a mode, close a menu", "Correct"),
+    Key(("ArrowLeft",), "previous", "previous frame", "Go", "image", "a frame back, forth", "walk_back"),
+    Key(("ArrowRight",), "next", "next frame", "Go", "image", "a frame back, forth", "walk_forth"),
+    Key(("ArrowUp",), "walk_up", "sister, or track before", "Go", together="sister, or another track"),
+    Key(("ArrowDown",), "walk_down", "sister, or track after", "Go", together="sister, or another track"),
+    Key(("Home",), "walk_home", "first frame of the track", "Go", together="ends of the track"),
+    Key(("End",), "walk_end", "last frame of the track", "Go", together="ends of the track"),
+    Key((" ",), "play", "play or pause", "Go", "image"),
+    Key(("PageUp",), "slice_up", "slice above", "Go", "image", "slice above, below"),
+    Key(("PageDown",), "slice_down", "slice below", "Go", "image", "slice above, below"),
+    Key(("e",), "toggle_tracks", "tracks on or off", "View", "view", "tracks, objects on or off"),
+    Key(("r",), "toggle_objects", "objects on or off", "View", "view", "tracks, objects on or off"),
+    Key(("+", "="), "zoom_in", "zoom in", "View", "image", "zoom in, out, fit"),
+    Key(("-",), "zoom_out", "zoom out", "View", "image", "zoom in, out, fit"),
+    Key(("0",), "fit", "show the whole image", "View", "image", "zoom in, out, fit"),
+    Key(("?",), "help", "show or hide this table", "View"),
+    Key(("f",), "label_0", "false detection", "Labels", "classify"),
+    Key(("1",), "label_1", "one object", "Labels", "classify", "one, two, three, four objects"),
+    Key(("2",), "label_2", "two objects", "Labels", "classify", "one, two, three, four objects"),
+    Key(("3",), "label_3", "three objects", "Labels", "classify", "one, two, three, four objects"),
+    Key(("4",), "label_4", "four objects", "Labels", "classify", "one, two, three, four objects"),
+    Key(("d",), "label_dividing", "dividing after this frame", "Labels", "classify"),
+    Key(("n",), "label_not_dividing", "not dividing", "Labels", "classify"),
+    Key(("Delete", "Backspace"), "unlabel", "take the label back", "Labels", "classify"),
+    Key(("g",), "most_uncertain", "go to the most uncertain object", "Labels", "classify"),
+    Key(("z", "ctrl+z"), "undo_label", "undo", "Correct", "classify", "undo, redo"),
+    Key(("shift+z", "ctrl+shift+z", "ctrl+y"), "redo_label", "redo", "Correct", "classify", "undo, redo"),
+    Key(("Escape",), "close_menu", "close the menu", "Correct", "classify"),
+    Key(("?",), "help", "show or hide this table", "View", "classify"),
 )
 
-MOUSE = (
-    ("Click", "give to the active track"),
-    ("Shift + click", "make its track active"),
-    ("Right click", "tell its tracks"),
-    ("Shift + wheel", "go through time"),
-    ("Ctrl + wheel", "zoom"),
-    ("Drag", "move the zoomed image"),
-)
-"""What the mouse does, for the help table; the first three are for the manual tracker."""
+REVIEW_KEYS = {
+    "Enter": "accept",
+    "1": "choose_1",
+    "2": "choose_2",
+    "3": "choose_3",
+    "4": "choose_4",
+    "n": "skip",
+    "b": "back",
+    "f": "mark_false",
+    "x": "end_here",
+    "d": "divide",
+    "z": "undo",
+    "ctrl+z": "undo",
+    "shift+z": "redo",
+    "ctrl+shift+z": "redo",
+    "Escape": "cancel",
+}
+"""Keys of the proofreader, and its methods that they call."""
 
-_NAMES = {" ": "Space", "ArrowRight": "→", "ArrowLeft": "←"}
+MOUSE: tuple[tuple[str, str, Group, Panel], ...] = (
+    ("Click", "give to the active track", "Tracks", "track"),
+    ("Shift + click", "make its track active", "Tracks", "track"),
+    ("Right click", "menu of the object", "Correct", "track"),
+    ("Click", "give the chosen label", "Labels", "classify"),
+    ("Right click", "menu of labels", "Labels", "classify"),
+    ("Shift + wheel", "go through time", "Go", "view"),
+    ("Ctrl + wheel", "zoom", "View", "view"),
+    ("Drag", "move the zoomed image", "View", "view"),
+)
+"""What the mouse does, for the help table, and where."""
+
+_NAMES = {
+    " ": "Space",
+    "ArrowRight": "→",
+    "ArrowLeft": "←",
+    "ArrowUp": "↑",
+    "ArrowDown": "↓",
+    "Escape": "Esc",
+    "Delete": "Del",
+    "PageUp": "PgUp",
+    "PageDown": "PgDn",
+}
 
 
 def image_keys() -> dict[str, str]:
@@ -73,20 +148,21 @@ def image_keys() -> dict[str, str]:
     return {name: key.action for key in KEYS if key.where == "image" for name in key.keys}
 
 
-def kernel_keys(*, tracker: bool) -> dict[str, str]:
+def kernel_keys(panel: Panel = "view") -> dict[str, str]:
     """Map the keys that are sent to the kernel to what they do.
 
     Parameters
     ----------
-    tracker : bool
-        With the keys of the manual tracker.
+    panel : {"view", "track", "classify"}, optional
+        Whose keys; some of the manual tracker's the image has handled already.
 
     Returns
     -------
     dict of str
     """
-    wanted = ("view", "track") if tracker else ("view",)
-    return {name: key.action for key in KEYS if key.where in wanted for name in key.keys}
+    views = {name: key.action for key in KEYS if key.where == "view" for name in key.keys}
+    told = {name: key.told for key in KEYS if key.told for name in key.keys} if panel == "track" else {}
+    return views | told | {name: key.action for key in KEYS if key.where == panel for name in key.keys}
 
 
 def key_of(action: str) -> str:
@@ -105,24 +181,28 @@ def key_of(action: str) -> str:
     return next(_shown(key.keys[0]) for key in KEYS if key.action == action)
 
 
-def help_table(*, tracker: bool = True) -> str:
-    """Make the table of keys as HTML.
+def help_table(panel: Panel = "track") -> str:
+    """Make the table of keys and mouse as HTML, a part for each group.
 
     Parameters
     ----------
-    tracker : bool, optional
-        With the keys of the manual tracker.
+    panel : {"view", "track", "classify"}, optional
+        Whose keys.
 
     Returns
     -------
     str
     """
-    lines: list[tuple[str, str]] = [(escape(text), help) for text, help in (MOUSE if tracker else MOUSE[3:])]
-    shown = [key for key in KEYS if tracker or key.where != "track"]
-    for help, keys in groupby(shown, key=lambda key: key.together or key.help):
-        lines.append((" ".join(f"<kbd>{escape(_shown(key.keys[0]))}</kbd>" for key in keys), help))
-    cells = "".join(f"<tr><td>{keys}</td><td>{escape(help)}</td></tr>" for keys, help in lines)
-    return f'<table class="nbt-keys">{cells}</table>'
+    parts = []
+    for group in get_args(Group):
+        lines = [(escape(text), help) for text, help, place, who in MOUSE if place == group and who in ("view", panel)]
+        shown = [key for key in KEYS if key.group == group and key.where in ("image", "view", panel)]
+        for help, keys in groupby(shown, key=lambda key: key.together or key.help):
+            lines.append((" ".join(f"<kbd>{escape(_shown(key.keys[0]))}</kbd>" for key in keys), help))
+        cells = "".join(f"<tr><td>{keys}</td><td>{escape(help)}</td></tr>" for keys, help in lines)
+        if lines:
+            parts.append(f'<table class="nbt-keys"><caption>{group}</caption>{cells}</table>')
+    return "".join(parts)
 
 
 def _shown(name: str) -> str:

@@ -3,18 +3,20 @@
 Cells walk about in a square field that they enter and leave, divide, touch (and are then detected as one object), are
 missed, and debris is detected besides. Candidate links join each detection to its nearest ones in the next frame. The
 energies are minus log probabilities of noisy classifiers times the weights of a regime; every detection holds one
-object at most, so that trackers without a notion of mergers solve the same problem.
+object at most, so that trackers without a notion of mergers solve the same problem. The regime "mergers" is the
+exception: there detections of touching cells hold two objects, and any may hold up to three.
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.spatial import cKDTree
 
+from nbtrack.data.convex import convexify
 from nbtrack.data.problem import Problem
 
 if TYPE_CHECKING:
@@ -69,15 +71,20 @@ class Regime:
 REGIMES = {
     "soft": Regime(1.0, 1.0, 1.0, 4.6, 4.6, 3.0),
     "conservation": Regime(10.0, 10.0, 10.0, 500.0, 500.0, 5.0),
+    "mergers": Regime(10.0, 10.0, 10.0, 500.0, 500.0, 5.0),
 }
-"""Plain minus log probabilities (4.6 is that of 1 %), and the default weights of conservation tracking."""
+"""Plain minus log probabilities (4.6 is that of 1 %), and the default weights of conservation tracking (twice)."""
+MOST_OBJECTS = 3
+"""Objects that a detection can hold in the regime "mergers"."""
+COUNT_NOISE = 0.8
+"""Standard deviation of the noise of the logits of the classifier of counts."""
 
 
 class _Frame(NamedTuple):
     """What is detected in one frame: centres, shape (n, 2), and what is true of each."""
 
     centers: np.ndarray
-    is_cell: np.ndarray
+    number: np.ndarray
     divides: np.ndarray
 
 
@@ -106,7 +113,8 @@ def make_graph(n_cells: int, n_frames: int, regime: str, seed: int = 0) -> tuple
     side = SPACING * np.sqrt(n_cells)
     frames = _simulate(n_cells, n_frames, side, np.random.default_rng([seed, 0]))
     centers = np.concatenate([f.centers for f in frames])
-    is_cell = np.concatenate([f.is_cell for f in frames])
+    number = np.concatenate([f.number for f in frames])
+    is_cell = number > 0
     divides = np.concatenate([f.divides for f in frames])
     t = np.repeat(np.arange(n_frames), [len(f.centers) for f in frames])
     source, target, distance = _candidate_links(frames)
@@ -134,7 +142,35 @@ def make_graph(n_cells: int, n_frames: int, regime: str, seed: int = 0) -> tuple
         division=weights.division * _energies(p_division),
         divides=np.ones(n, bool),
     )
-    return problem, t
+    return (_with_mergers(problem, number, seed) if regime == "mergers" else problem), t
+
+
+def _with_mergers(problem: Problem, number: np.ndarray, seed: int) -> Problem:
+    """Let every detection hold up to `MOST_OBJECTS`, with convex energies as `nbtrack.track` makes them."""
+    states = np.arange(MOST_OBJECTS + 1)
+    rng = np.random.default_rng([seed, 2])
+    logit = -2.5 * np.abs(states - number[:, None]) + rng.normal(0, COUNT_NOISE, (len(number), len(states)))
+    p = np.exp(logit - logit.max(axis=1, keepdims=True))
+    p = np.clip(p / p.sum(axis=1, keepdims=True), 1e-4, 1 - 1e-4)
+    capacity = np.full(problem.n_detections, MOST_OBJECTS)
+
+    def flat(energy: np.ndarray) -> np.ndarray:
+        return convexify(np.where(states > 0, energy[:, 1:2], energy[:, :1]))
+
+    def linear(energy: np.ndarray) -> np.ndarray:
+        return energy[:, 1:2] * states
+
+    return replace(
+        problem,
+        detection=REGIMES["mergers"].detection * convexify(-np.log(p)),
+        capacity=capacity,
+        link=flat(problem.link),
+        link_capacity=np.full(problem.n_links, MOST_OBJECTS),
+        appearance=linear(problem.appearance),
+        appearance_capacity=capacity,
+        disappearance=linear(problem.disappearance),
+        disappearance_capacity=capacity,
+    )
 
 
 def save_graph(path: Path, problem: Problem, t: np.ndarray) -> None:
@@ -176,11 +212,10 @@ def _detect(cells: np.ndarray, divides: np.ndarray, side: float, rng: np.random.
             centers[i] = (cells[i] + cells[j]) / 2
             seen[j] = False
     debris = rng.uniform(0, side, (rng.poisson(DEBRIS * len(cells)), 2))
-    none = np.zeros(len(debris), bool)
     return _Frame(
         np.concatenate([centers[seen], debris]),
-        np.concatenate([np.ones(seen.sum(), bool), none]),
-        np.concatenate([divides[seen], none]),
+        np.concatenate([1 + merged[seen], np.zeros(len(debris), np.int64)]),
+        np.concatenate([divides[seen], np.zeros(len(debris), bool)]),
     )
 
 

@@ -30,7 +30,7 @@ ARGS = [
 KNOWN_PAGE_ERRORS = ("open-path", "schema")  # Notebook 7 itself, on every page
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
@@ -40,7 +40,7 @@ def _free_port() -> int:
 def jupyter(root, work):
     """Serve JupyterLab and Notebook 7 at once from `root`, with private settings below `work`."""
     work = pathlib.Path(work)
-    port = _free_port()
+    port = free_port()
     for name in ("config", "run", "data", "workspaces", "settings"):
         (work / name).mkdir(parents=True, exist_ok=True)
     news = work / "settings" / "@jupyterlab" / "apputils-extension"

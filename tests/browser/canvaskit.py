@@ -4,13 +4,13 @@ from browserkit import equals, kernel, until
 
 
 class Canvas:
-    """One image canvas on a page; `variable` is the name of its viewer or tracker in the kernel."""
+    """One image canvas on a page; of a volume one of its three planes, with rows y, z and y."""
 
-    def __init__(self, page, within):
+    def __init__(self, page, within, plane="xy"):
         self.page = page
         self.root = page.locator(within)
         self.root.first.wait_for()
-        self.node = self.root.locator("canvas.nbt-canvas")
+        self.node = self.root.locator("canvas.nbt-canvas" if plane == "xy" else f"canvas.nbt-canvas-{plane}")
         self.node.scroll_into_view_if_needed()
         until(lambda: self.data("t") is not None)
 
@@ -21,12 +21,11 @@ class Canvas:
         equals(lambda: self.data(name), str(value))
 
     def place(self, y, x):
-        """Page coordinates of a pixel of the image."""
+        """Page coordinates of a pixel of the image, given by its row and column."""
         box = self.node.bounding_box()
-        scale, cy, cx = (float(self.data(name)) for name in ("zoom", "cy", "cx"))
-        return box["x"] + box["width"] / 2 + (x + 0.5 - cx) * scale, box["y"] + box["height"] / 2 + (
-            y + 0.5 - cy
-        ) * scale
+        across, down, cy, cx = (float(self.data(name)) for name in ("zoom", "zoom-down", "cy", "cx"))
+        left, top = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        return left + (x + 0.5 - cx) * across, top + (y + 0.5 - cy) * down
 
     def hover(self, y, x):
         self.page.mouse.move(*self.place(y, x))

@@ -43,10 +43,12 @@ def open_notebook(chromium, server, tmp_path):
     url, root = server
     opened, errors = [], []
 
-    def open_one(name, front, *, scale=1, source=None):
+    def open_one(name, front, *, scale=1, source=None, script=""):
         if source is not None:
             (root / name).write_text(source)
         context = chromium.new_context(viewport={"width": 1300, "height": 1000}, device_scale_factor=scale)
+        if script:
+            context.add_init_script(script)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         opened.append((context, page))

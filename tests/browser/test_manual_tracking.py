@@ -1,4 +1,4 @@
-"""Notebook 02 as a person uses it, in JupyterLab and in Notebook 7."""
+"""A notebook with the workbench as a person uses it, in JupyterLab and in Notebook 7."""
 
 import math
 
@@ -7,12 +7,25 @@ import pytest
 from browserkit import equals, kernel, until
 from canvaskit import Canvas
 
+CELLS = (
+    """import nbtrack as nbt
+sample = nbt.sample("nuclei", size=(240, 320), n_frames=16)
+detections = nbt.segment(sample.prediction, channel=1, size=(30, 5000))
+session = nbt.Session(sample.raw, detections)""",
+    """tracker = nbt.ManualTracker(session)
+tracker""",
+    """session.new_track()
+session.follow(0, int(detections.table["object_id"].iloc[0]))""",
+)
 UNTRACKED = "not session.lineage.tracks_at({t}, int(r.object_id))"
 
 
 @pytest.mark.parametrize("front", ["lab", "notebooks"])
 def test_three_clicks_and_undo(open_notebook, front, tmp_path) -> None:
-    page = open_notebook("02_manual_tracking.ipynb", front)
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [*map(nbformat.v4.new_code_cell, CELLS), *(nbformat.v4.new_markdown_cell("Text.\n\n" * 20) for _ in "ab")]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    page = open_notebook(f"manual_{front}.ipynb", front, source=nbformat.writes(notebook))
     canvas = Canvas(page, ".nbt-tracker")
     node = canvas.node
     cells, dialogs = page.locator(".jp-Cell").count(), page.locator(".jp-Dialog").count()
@@ -71,22 +84,24 @@ def test_three_clicks_and_undo(open_notebook, front, tmp_path) -> None:
         canvas.wheel(-100, "Control")
     until(lambda: float(canvas.data("zoom")) == pytest.approx(zoom * math.exp(0.8), rel=1e-3))
     assert canvas.place(y, x) == pytest.approx(place, abs=1.5)
+    steps = kernel(page, "len(session.history)")
     page.mouse.down()
     page.mouse.move(place[0] - 60, place[1] - 30, steps=3)
     page.mouse.up()
     until(lambda: canvas.place(y, x)[0] < place[0] - 20)
-    assert kernel(page, "len(session.history)") == 9, "dragging is no click"
+    assert kernel(page, "len(session.history)") == steps, "dragging is no click"
     page.screenshot(path=str(tmp_path / "zoomed.png"))
-    canvas.root.get_by_role("button", name="Fit").click()
+    canvas.root.locator(".nbt-zoom-button", has_text="Fit").click()
     until(lambda: float(canvas.data("zoom")) == pytest.approx(zoom, rel=1e-3))
     top = node.bounding_box()["y"]
     canvas.wheel(-120)
     until(lambda: node.bounding_box()["y"] != top)
 
-    # right click tells, without the notebook's own menu
+    # right click opens our menu, not the notebook's own
     node.scroll_into_view_if_needed()
     canvas.click(y, x, button="right")
-    until(lambda: "has no track" in canvas.said() or "is in track" in canvas.said())
+    until(canvas.root.locator(".nbt-menu").is_visible)
+    until(lambda: canvas.said().startswith("Object "))
     assert page.locator(".lm-Menu").count() == 0
     assert kernel(page, "type(tracker.last_error).__name__") == "EditError"
 
@@ -122,7 +137,9 @@ def test_slices_while_the_kernel_is_busy(open_notebook, tmp_path) -> None:
     y, x = kernel(page, "[int(i) for i in np.argwhere(detections.labels[0][4][20:50, 20:70])[0] + 20]")
     object_id = kernel(page, f"int(detections.labels[0][4][{y}, {x}])")
     canvas.click(y, x, button="right")
-    equals(lambda: canvas.said(), f"Object {object_id} in frame 0 is in track {object_id}.")
+    equals(lambda: canvas.said(), f"Object {object_id}, frame 0: track {object_id}.")
+    page.keyboard.press("Escape")
+    until(lambda: not canvas.root.locator(".nbt-menu").is_visible())
 
     # everything that is here works without the kernel: it waits for a file meanwhile
     done = tmp_path / "done"
@@ -140,7 +157,7 @@ def test_slices_while_the_kernel_is_busy(open_notebook, tmp_path) -> None:
     canvas.wait("t", 2)
     page.keyboard.press("ArrowLeft")
     canvas.wait("t", 1)
-    number = canvas.root.locator("input[type=number]").first
+    number = canvas.root.locator(".nbt-bar").nth(1).locator("input[type=number]").first
     number.fill("3")
     number.press("Enter")
     canvas.wait("t", 3)
@@ -151,7 +168,7 @@ def test_slices_while_the_kernel_is_busy(open_notebook, tmp_path) -> None:
     page.keyboard.press("Space")
     assert int(canvas.data("paints")) > paints + 4
     done.touch()
-    number = canvas.root.locator("input[type=number]").last
+    number = canvas.root.locator(".nbt-bar").nth(1).locator("input[type=number]").nth(1)
     number.fill("3")
     number.press("Enter")
     canvas.wait("z", 3)

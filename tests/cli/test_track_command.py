@@ -188,6 +188,19 @@ def test_evaluate(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert scores["AOGM"] == 0
     assert main(["evaluate", str(tmp_path / "nothing"), str(truth)]) == 2
     assert capsys.readouterr().err.startswith("nbtrack: ")
+    (truth / "man_track.txt").write_text("1 0 5 0\n")
+    for t, frame in enumerate(discs()):
+        tifffile.imwrite(truth / f"man_track{t:03d}.tif", (frame == 1).astype(np.uint16))
+    words = ["evaluate", tmp_path / "out" / "ctc", truth, "--errors", tmp_path / "errors.csv"]
+    run(capsys, *words)
+    errors = pd.read_csv(tmp_path / "errors.csv")
+    assert errors["kind"].value_counts().to_dict() == {"false_object": 6, "false_link": 5}
+    assert set(errors["side"]) == {"the result"}
+    capsys.readouterr()
+    assert main([str(word) for word in words]) == 2
+    assert "errors.csv` exists already" in capsys.readouterr().err
+    assert main([*map(str, words), "--overwrite"]) == 0
+    assert "11 errors are in " in capsys.readouterr().err
 
 
 def test_formats(capsys: pytest.CaptureFixture[str]) -> None:

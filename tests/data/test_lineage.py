@@ -133,15 +133,15 @@ REFUSED = [
     (
         lambda x: x.assign(2, 7, 1),
         r"Track 1 divides after frame 1, so it cannot have an object in frame 2\. Remove",
-        False,
+        True,
     ),
-    (lambda x: x.assign(1, 7, 2), r"Track 2 is born by the division of track 1 after frame 1, so it cannot", False),
+    (lambda x: x.assign(1, 7, 2), r"Track 2 is born by the division of track 1 after frame 1, so it cannot", True),
     (lambda x: x.assign(-1, 1, 6), r"There is no object 1 in frame -1: frames begin at 0, object ids at 1\.", False),
     (lambda x: x.assign(0, 0, 6), r"There is no object 0 in frame 0", False),
     (lambda x: x.assign(0, 1, 0), r"`track_id` must be at least 1 and not 65535, got 0\.", False),
     (lambda x: x.unassign(0, 2, 1), r"Object 2 in frame 0 is not in track 1\. There is nothing to remove\.", False),
-    (lambda x: x.unassign(1, 1, 1), r"Object 1 in frame 1 takes part in the division of track 1\. Remove", False),
-    (lambda x: x.unassign(2, 2, 3), r"Object 2 in frame 2 takes part in the division of track 1\.", False),
+    (lambda x: x.unassign(1, 1, 1), r"Object 1 in frame 1 takes part in the division of track 1\. Remove", True),
+    (lambda x: x.unassign(2, 2, 3), r"Object 2 in frame 2 takes part in the division of track 1\.", True),
     (
         lambda x: x.mark_false(1, 5),
         r"Object 5 in frame 1 is in track 4, 5, so it is not a false detection\. Remove",
@@ -242,6 +242,17 @@ def try_something(lineage, dice):
             lineage.divide(ends, track, *children)
         case 7:
             lineage.undivide(dice.choice([track, *lineage.divisions]))
+
+
+def test_track_ends_follow_every_change():
+    lineage = Lineage.from_tables([(4, 1, 1), (2, 1, 1), (3, 1, 2)])
+    assert lineage.track_ends() == {1: (2, 4), 2: (3, 3)}
+    lineage.assign(7, 1, 1)
+    lineage.unassign(2, 1, 1)
+    lineage.unassign(3, 1, 2)
+    assert lineage.track_ends() == lineage.copy().track_ends() == {1: (4, 7)}
+    lineage.track_ends()[1] = (0, 0)
+    assert lineage.track_ends() == {1: (4, 7)}, "the answer is the caller's own"
 
 
 @pytest.mark.parametrize("seed", range(20))

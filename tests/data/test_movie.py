@@ -149,3 +149,9 @@ def test_frames_that_are_not_there_are_told() -> None:
         movie[-1]
     with pytest.raises(InputError, match="`channel` is 2, but 'movie' has channels 0 to 1"):
         movie.frame(0, channel=2)
+
+
+def test_stored_order_is_known() -> None:
+    movie = Movie.from_array(np.zeros((4, 1, 6, 5), np.uint8), "XZTY")
+    assert (movie.stored_axes, movie.stored_shape) == ("xzty", (4, 1, 6, 5))
+    assert (movie.axes, movie.shape) == ("tyx", (6, 5, 4))

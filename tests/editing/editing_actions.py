@@ -21,6 +21,8 @@ NAMES = [
     "unmark_false",
     "divide",
     "divide",
+    "divide",
+    "divide",
     "undivide",
     "follow",
     "divide_objects",
@@ -28,7 +30,13 @@ NAMES = [
     "swap",
     "unlink",
     "link",
-    "link",
+    "continue_track",
+    "cut_track",
+    "swap_at",
+    "divide_at",
+    "divide_at",
+    "check_division",
+    "check_division",
     "undo",
     "undo",
     "redo",
@@ -65,37 +73,49 @@ def act(session, rng):
         return int(rng.choice(later)) if later else track()
 
     (t, i), (t_next, j) = pick(), pick()
-    frame = int(rng.integers(N_FRAMES))
+    frame, scope = int(rng.integers(N_FRAMES)), str(rng.choice(["here", "later", "earlier", "all"]))
     force = bool(rng.random() < 0.5)
     parents = [k for k in session.lineage.track_ids if session.lineage.object_at(k, frame)] or [1]
     parent = int(rng.choice(parents))
     last = max(session.lineage.objects_of(parent), default=frame)
     at = session.lineage.object_at(parent, frame) or 1
+    chosen = [parent, track(), None][rng.integers(3)]
+    divided = int(rng.choice(list(session.lineage.divisions) or [parent]))
     name = rng.choice(NAMES)
     arguments, options = {
         "assign": ((t, i, track()), {"force": force}),
-        "unassign": ((frame, at, parent), {}),
-        "forget": ((parent,), {"t": frame, "scope": str(rng.choice(["here", "later", "earlier", "all"]))}),
+        "unassign": ((frame, at, parent), {"force": force}),
+        "forget": ((parent,), {"t": frame, "scope": scope, "force": force}),
         "mark_false": ((t, i), {"force": force}),
         "unmark_false": ((t, i), {}),
         "divide": ((last, parent, (child(), child())), {}),
         "undivide": ((parent,), {}),
-        "follow": ((t, i, track()), {"window": int(rng.integers(4, 60)), "moving": force, "stop_before": t + 4}),
-        "divide_objects": ((frame, at, rng.choice(np.arange(1, 5), 2).tolist()), {"track_id": parent}),
+        "follow": (
+            (t, i, track()),
+            {"window": int(rng.integers(4, 60)), "moving": force, "stop_before": t + 4, "force": force},
+        ),
+        "divide_objects": ((frame, at, rng.choice(np.arange(1, 5), 2).tolist()), {"track_id": chosen, "force": force}),
         "delete_track": ((parent,), {"force": force}),
         "swap": ((track(), parent, frame), {"force": force}),
         "unlink": ((parent, frame), {}),
         "link": (((t, i), (t_next, j)), {"force": force}),
+        "continue_track": ((t, i, chosen), {"force": force}),
+        "cut_track": ((frame, at, parent), {}),
+        "swap_at": ((frame, at), {"partner": chosen, "force": force}),
+        "divide_at": ((t, i, chosen), {"force": force}),
+        "check_division": ((divided, force), {}),
         "undo": ((), {}),
         "redo": ((), {}),
         "new_track": ((), {}),
         "select_track": ((parent,), {}),
     }[name]
     try:
-        getattr(session, name)(*arguments, **options)
-    except EditError:
+        change = getattr(session, name)(*arguments, **options)
+    except EditError as error:
+        if error.forceable and options.get("force"):
+            raise AssertionError("what is forced is not refused with the offer to force it") from error
         return None
-    return str(name)
+    return None if name == "follow" and not change.frames else str(name)
 
 
 def main(log, seed):

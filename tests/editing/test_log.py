@@ -36,6 +36,7 @@ def session(objects, path):
 def assert_same(a, b) -> None:
     """Compare the answers, the steps that can be undone and done again, the active track, the next free one."""
     assert a.lineage == b.lineage
+    assert a.checked_divisions == b.checked_divisions
     assert (a.active_track, a.new_track()) == (b.active_track, b.new_track())
     assert a.history_code() == b.history_code()
     while a.history.can_redo:
@@ -93,6 +94,19 @@ def test_actions_after_reopening_are_written_too(objects, path, session) -> None
     twin = path.with_name("twin.jsonl")
     twin.write_bytes(path.read_bytes())
     assert_same(Session.reopen(None, objects, twin), again)
+
+
+def test_checked_divisions_come_back(objects, path, session, monkeypatch) -> None:
+    session.assign(0, 1, 1)
+    session.divide_objects(0, 1, (1, 2), track_id=1)
+    session.check_division(1)
+    assert json.loads(path.read_text().splitlines()[-1])["action"] == "check"
+    reopened = Session.reopen(None, objects, path)
+    assert reopened.checked_divisions == {1}
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(InputError, match="could not be written"):
+        reopened.check_division(1, done=False)
+    assert reopened.checked_divisions == {1}, "what cannot be written did not happen"
 
 
 def test_log_begins_with_the_lineage_that_is_corrected(objects, path) -> None:

@@ -43,7 +43,7 @@ def test_whole_run_is_one_step_and_reads_each_frame_once() -> None:
     session.new_track()
     run = session.follow(0, 3)
     assert session.lineage.objects_of(1) == dict(enumerate([3, 1, 4, 1, 5, 9]))
-    assert run.message == "Semi-automatic tracking gave 6 objects to track 1. It reached the last frame, 5."
+    assert run.message == "Following gave 6 objects to track 1. It reached the last frame, 5."
     assert (run.frames, run.object_ids) == ((0, 1, 2, 3, 4, 5), (3, 1, 4, 1, 5, 9))
     assert (run.trail.reason, run.trail.t_stop, run.trail.object_stop) == ("last_frame", 5, 9)
     assert session.detections.labels.read == [0, 1, 2, 3, 4, 5]
@@ -61,7 +61,7 @@ def test_two_candidates_stop_it_and_no_later_frame_is_read() -> None:
     run = session.follow(0, 1, 7)
     assert run.frames == (0, 1, 2)
     assert (run.trail.reason, run.trail.candidates, run.trail.t_stop) == ("ambiguous", (1, 2), 2)
-    assert "It stopped in frame 2: objects 1 and 2 of frame 3 overlap object 1" in run.message
+    assert "It stopped in frame 2: 2 objects of frame 3 overlap it" in run.message
     assert session.detections.labels.read == [0, 1, 2, 3]
 
 
@@ -70,7 +70,7 @@ def test_vanishing_object_is_lost() -> None:
     frames[4] = 0
     run = make_session(frames).follow(0, 1, 1)
     assert (run.trail.reason, run.trail.t_stop, run.trail.object_stop) == ("lost", 3, 1)
-    assert "nothing in frame 4 overlaps object 1" in run.message
+    assert "nothing in frame 4 overlaps it" in run.message
 
 
 @pytest.mark.parametrize(("step", "reason"), [(4, "last_frame"), (5, "lost")])
@@ -82,8 +82,8 @@ def test_a_fifth_is_enough(step, reason) -> None:
 def test_less_than_a_fifth_is_too_little() -> None:
     run = make_session(moving_square(step=5, size=6)).follow(0, 1, 1)
     assert (run.trail.reason, run.trail.candidates, run.frames) == ("little_overlap", (1,), (0,))
-    assert "object 1 of frame 1 covers less than 20% of object 1" in run.message
-    assert run.message.startswith("Semi-automatic tracking gave 1 object to track 1.")
+    assert "object 1 of frame 1 covers less than 20% of it" in run.message
+    assert run.message.startswith("Following gave 1 object to track 1.")
 
 
 def test_false_detection_stops_it() -> None:
@@ -124,8 +124,15 @@ def test_parent_is_not_followed_beyond_its_division() -> None:
     assert (run.trail.reason, run.frames) == ("divides", ())
     assert "gave no objects to track 1. It stopped at frame 2: track 1 divides before" in run.message
     assert (session.lineage, len(session.history)) == (before, steps), "nothing happened, so there is nothing to undo"
-    with pytest.raises(EditError, match="Track 1 divides after frame 1"):
+    with pytest.raises(EditError, match="Track 1 divides after frame 1") as caught:
         session.follow(3, 1, 1)
+    assert caught.value.forceable
+    run = session.follow(3, 1, 1, force=True)
+    assert (run.frames, run.trail.reason) == ((3, 4, 5), "last_frame")
+    assert run.message.endswith("It reached the last frame, 5. The division of track 1 is removed.")
+    assert session.history_code().endswith("session.follow(3, 1, track_id=1, force=True)")
+    session.undo()
+    assert session.lineage == before
 
 
 def test_it_goes_on_from_an_object_of_the_track() -> None:

@@ -140,3 +140,125 @@ def test_marking_as_false_anyway(session) -> None:
     session.mark_false(1, 1, force=True)
     assert session.lineage.objects_of(1) == {0: 1, 2: 1}
     assert session.history_code("s") == "s.mark_false(1, 1, force=True)"
+
+
+def refused(action, words):
+    """Hold that an action is refused, and can be forced."""
+    with pytest.raises(EditError, match=words) as caught:
+        action()
+    assert caught.value.forceable
+
+
+@pytest.mark.parametrize("track_id", [1, 2, 3])
+def test_what_a_division_protects_can_be_taken_anyway(divided, track_id) -> None:
+    t = 2 if track_id == 1 else 3
+    object_id, before = divided.lineage.object_at(track_id, t), divided.lineage.copy()
+    for name, arguments, options in [
+        ("forget", (track_id,), {"t": t, "scope": "here"}),
+        ("forget", (track_id,), {"scope": "all"}),
+        ("unassign", (t, object_id, track_id), {}),
+        ("mark_false", (t, object_id), {}),
+    ]:
+        action = getattr(divided, name)
+        refused(
+            lambda action=action, a=arguments, o=options: action(*a, **o), "Remove (the division|it from its tracks)"
+        )
+        assert action(*arguments, **options, force=True).message.endswith(" The division of track 1 is removed.")
+        assert divided.lineage.divisions == {}
+        assert divided.lineage.object_at(track_id, t) is None
+        assert divided.history.steps[-1].code.endswith("force=True)")
+        divided.undo()
+        assert divided.lineage == before
+
+
+def test_assignments_that_a_division_forbids_can_be_forced(divided) -> None:
+    refused(lambda: divided.assign(4, 1, 1), "Track 1 divides after frame 2, so it cannot have an object in frame 4")
+    refused(lambda: divided.assign(1, 4, 2), "Track 2 is born by the division of track 1")
+    divided.assign(4, 1, 1, force=True)
+    assert divided.lineage.divisions == {}
+    divided.undo()
+    divided.assign(2, 4, 1, force=True)
+    assert divided.lineage.children_of(1) == (2, 3), "another object in the same place disturbs no division"
+
+
+def test_objects_that_are_not_in_the_track(session) -> None:
+    with pytest.raises(EditError, match=r"Object 2 in frame 1 is not in track 1. There is nothing to remove"):
+        session.unassign(1, 2, 1)
+
+
+def test_mother_in_another_track_or_in_none(session) -> None:
+    refused(lambda: session.divide_objects(2, 1, (2, 3), track_id=7), "is in track 1, not in track 7")
+    message = session.divide_objects(2, 1, (2, 3), track_id=7, force=True).message
+    assert message.startswith("Track 1 divides after frame 2")
+    session.undo()
+    session.mark_false(2, 4)
+    refused(lambda: session.divide_objects(2, 4, (2, 3), track_id=7), "Object 4 in frame 2 has no track")
+    session.divide_objects(2, 4, (2, 3), track_id=7, force=True)
+    assert session.lineage.objects_of(7) == {2: 4}
+    assert session.lineage.children_of(7) == (4, 5)
+    session.assign(2, 4, 9)
+    with pytest.raises(EditError, match="is in track 7 and 9, not in track 1") as caught:
+        session.divide_objects(2, 4, (2, 3), track_id=1, force=True)
+    assert not caught.value.forceable
+
+
+def test_mother_that_divides_already_or_goes_on(divided) -> None:
+    refused(lambda: divided.divide_objects(2, 1, (1, 4), track_id=1), "Track 1 divides after frame 2 already")
+    message = divided.divide_objects(2, 1, (1, 4), track_id=1, force=True).message
+    assert message.endswith("object 1 begins track 4, object 4 track 5. The division of track 1 is removed.")
+    divided.undo()
+    refused(lambda: divided.divide_objects(0, 1, (2, 3), track_id=1), "Track 1 must end in frame 0 to divide there")
+    divided.divide_objects(0, 1, (2, 3), track_id=1, force=True)
+    assert divided.lineage.objects_of(1) == {0: 1}
+    (first, second), (rest,) = divided.lineage.children_of(1), set(divided.lineage.divisions) - {1}
+    assert (divided.lineage.objects_of(first), divided.lineage.objects_of(second)) == ({1: 2}, {1: 3})
+    assert divided.lineage.objects_of(rest) == {1: 1, 2: 1}
+    assert divided.lineage.children_of(rest) == (2, 3)
+    assert divided.history.steps[-1].change.message.endswith(f"From frame 1 on, what it had is track {rest}.")
+
+
+def test_mother_goes_on_as_a_daughter(divided) -> None:
+    message = divided.divide_objects(0, 1, (1, 3), track_id=1).message
+    assert message == "Track 1 divides after frame 0: object 1 begins track 4 (so far track 1), object 3 track 5."
+    assert divided.lineage.objects_of(4) == {1: 1, 2: 1}
+    assert divided.lineage.children_of(4) == (2, 3)
+
+
+def test_daughter_that_has_a_track(session) -> None:
+    for t in (3, 4):
+        session.assign(t, 2, 7)
+        session.assign(t, 3, 8)
+    session.assign(2, 3, 8)
+    with pytest.raises(EditError, match="Object 3 in frame 3 is in track 8, which begins in frame 2 already"):
+        session.divide_objects(2, 1, (2, 3), track_id=1)
+    message = session.divide_objects(2, 1, (2, 4), track_id=1).message
+    assert message == "Track 1 divides after frame 2: object 2 begins track 7 (as before), object 4 track 9."
+    session.undo()
+    session.divide_objects(2, 1, (2, 3), track_id=1, force=True)
+    (_, cut) = session.lineage.children_of(1)
+    assert session.lineage.objects_of(8) == {2: 3}
+    assert session.lineage.objects_of(cut) == {3: 3, 4: 3}
+    session.assign(2, 4, 20)
+    refused(lambda: session.divide_objects(2, 4, (2, 4), track_id=20), "begins track 7, a child of track 1")
+
+
+def test_checked_divisions(divided) -> None:
+    heard = []
+    divided.on_change(heard.append)
+    assert divided.checked_divisions == frozenset()
+    change = divided.check_division(1)
+    assert (change.pairs, change.message) == ([], "The division of track 1 is checked.")
+    assert heard == [change]
+    assert divided.checked_divisions == {1}
+    assert len(divided.history) == 1, "a mark is no step"
+    divided.undivide(1)
+    assert divided.checked_divisions == frozenset()
+    divided.undo()
+    assert divided.checked_divisions == {1}
+    divided.divide_objects(2, 1, (2, 4), track_id=1, force=True)
+    assert divided.checked_divisions == frozenset(), "another division must be checked anew"
+    divided.undo()
+    assert divided.check_division(1, done=False).message == "The division of track 1 is no longer checked."
+    assert divided.checked_divisions == frozenset()
+    with pytest.raises(EditError, match=r"Track 2 does not divide. There is no division to check"):
+        divided.check_division(2)

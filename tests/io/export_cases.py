@@ -78,7 +78,7 @@ def tracked(ndim=2):
     ]
     result.links = pd.DataFrame(links, columns=list(LINKS))
     result.divisions = pd.DataFrame([(1, 1, 5, 1, 1, 3, 4, 12.5)], columns=list(DIVISIONS))
-    result.params = TrackingParams()
+    result.params = TrackingParams(preset="conservation")
     result.report = SolveReport(
         solver="highs",
         status="optimal",

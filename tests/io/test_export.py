@@ -163,3 +163,25 @@ def test_plain_values():
         "a": [3, [0, 1]],
         "b": str(logging),
     }
+
+
+@pytest.mark.parametrize("format", ["csv", "divisions-csv", "mergers-csv", "celltracks"])
+def test_a_single_table_has_its_provenance_beside_it(tmp_path, format):
+    import nbtrack as nbt
+
+    path = tmp_path / "table.csv"
+    assert nbt.write(tracked(), path, format=format) == [path]
+    made = json.loads((tmp_path / "table.params.json").read_text())
+    assert made["params"]["preset"] == "conservation"
+    assert made["versions"]["nbtrack"]
+    nbt.write(tracked(), path, format=format, overwrite=True)
+
+
+def test_a_tiff_tells_in_its_metadata_how_it_was_made(tmp_path):
+    import tifffile
+
+    write_labels(tracked(), tmp_path / "tracks.tif")
+    with tifffile.TiffFile(tmp_path / "tracks.tif") as file:
+        assert file.ome_metadata is not None
+        assert "conservation" in file.ome_metadata
+        assert file.series[0].axes == "TYX"

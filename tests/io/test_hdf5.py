@@ -14,6 +14,7 @@ import pytest
 
 import nbtrack as nbt
 from nbtrack.errors import InputError
+from nbtrack.io.hdf5 import list_datasets
 
 DATA = np.random.default_rng(0).integers(0, 200, (4, 3, 5, 6, 2), dtype=np.uint8)
 """Ordered tzyxc."""
@@ -228,3 +229,17 @@ def test_real_movies_agree_with_a_plain_read(real_data: Path) -> None:
     with pytest.raises(InputError, match=r"5t3d2c.h5/data` of shape \(5, 33, 77, 45, 2\) are not known"):
         nbt.read(real_data / "ilastik_fixtures" / "5t3d2c.h5")
     assert nbt.read(real_data / "ilastik_fixtures" / "5t3d2c.h5", axes="tzyxc").n_channels == 2
+
+
+def test_datasets_are_listed_with_what_they_say(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.h5", DATA[..., 0], "tzyx", name="deep/raw")
+    make(path, DATA[0, ..., 0], None, name="labels")
+    make(path, np.zeros((3, 2)), None, name="table")
+    found = [(d.name, d.shape, d.axes) for d in list_datasets(path)]
+    assert found == [("deep/raw", (4, 3, 5, 6), "tzyx"), ("labels", (3, 5, 6), None)]
+    (tmp_path / "b.tif").write_bytes(b"II*\0")
+    assert list_datasets(tmp_path / "b.tif") == list_datasets(tmp_path / "c.h5") == []
+    content = path.read_bytes()
+    path.write_bytes(content[:200])
+    with pytest.raises(InputError, match="cannot be read"):
+        list_datasets(path)

@@ -189,6 +189,7 @@ def as_json(problem: Problem, seed: int, *, shared: bool) -> tuple[dict[str, Any
     division = block(p.division, np.where(p.divides, 1, -1)) if p.divides.any() else []
     ends = [block(p.appearance, p.appearance_capacity), block(p.disappearance, p.disappearance_capacity)]
     named = block(p.external, np.ones(p.n_external, int))
+    merges = block(p.merge, np.ones(p.n_merges, int))
     objects = []
     for i in range(p.n_detections):
         entry: dict[str, Any] = {"id": f"d{i}", "features": features[i]}
@@ -209,6 +210,10 @@ def as_json(problem: Problem, seed: int, *, shared: bool) -> tuple[dict[str, Any
         "divisions": [
             {"parent": f"d{i}", "children": [f"d{c}" for c in children], "features": f}
             for i, children, f in zip(p.external_parent, p.external_children, named, strict=True)
+        ],
+        "mergeHypotheses": [
+            {"target": f"d{i}", "sources": [f"d{s}" for s in sources], "features": f}
+            for i, sources, f in zip(p.merge_target, p.merge_sources, merges, strict=True)
         ],
         "exclusions": [[f"d{i}" for i in members] for members in p.exclusions],
     }
@@ -255,6 +260,20 @@ def test_named_divisions_are_written_with_their_children(tmp_path: Path) -> None
     write_solution(tmp_path / "out.json", model, outcome.solution, outcome.report)
     result = json.loads((tmp_path / "out.json").read_text())
     assert result["divisionResults"] == [{"parent": 1, "children": [2, 3], "value": True}]
+
+
+def test_merges_are_read_and_written_with_their_sources(tmp_path: Path) -> None:
+    merge = {"target": 3, "sources": [1, 2], "features": [[0], [-50]]}
+    settings = {"segmentationHypotheses": [detection(i) for i in (1, 2, 3)], "linkingHypotheses": []}
+    model = read_model(write(tmp_path / "model.json", small_model(**settings, mergeHypotheses=[merge])))
+    assert (model.problem.merge_target.tolist(), model.problem.merge_sources.tolist()) == ([2], [[0, 1]])
+    outcome = solve_problem(model.problem)
+    write_solution(tmp_path / "out.json", model, outcome.solution, outcome.report)
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["mergeResults"] == [{"sources": [1, 2], "target": 3, "value": True}]
+    twice = small_model(**settings, mergeHypotheses=[{**merge, "sources": [1, 1]}])
+    with pytest.raises(InputError, match="merge of the model does not have two different sources"):
+        read_model(write(tmp_path / "twice.json", twice))
 
 
 def test_nothing_that_divides_is_null(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ FAN = small_problem(3, [(0, 1), (0, 2)], divides=np.array([True, False, False]))
 WIDE_FAN = small_problem(3, [(0, 1), (0, 2)], capacity=np.array([2, 1, 1]), link_capacity=np.array([2, 1]),
                          appearance_capacity=np.ones(3, int), disappearance_capacity=np.ones(3, int), m=2,
                          divides=np.array([True, False, False]))  # fmt: skip
+FUNNEL = small_problem(3, [(0, 2), (1, 2)], capacity=np.array([1, 1, 2]), link_capacity=np.array([1, 1]), m=2,
+                       appearance_capacity=np.ones(3, int), disappearance_capacity=np.ones(3, int))  # fmt: skip
 SMALL = {
     "pair": PAIR,
     "pair, partial": replace(PAIR, partial_appearance=True),
@@ -63,6 +65,7 @@ SMALL = {
     "named division": replace(
         FAN, external_parent=np.array([0]), external_children=np.array([[1, 2]]), external=np.zeros((1, 2))
     ),
+    "merge": replace(FUNNEL, merge_target=np.array([2]), merge_sources=np.array([[0, 1]]), merge=np.zeros((1, 2))),
 }
 
 
@@ -72,32 +75,41 @@ def test_rows_allow_what_the_law_allows_and_nothing_else(name: str) -> None:
     d = describe(p)
     by_rows = {states(d.solution_of(x)) for x in points(p)}
     by_law = set()
-    for flow, external in product(
-        product(*(range(k + 1) for k in p.link_capacity)), product([0, 1], repeat=p.n_external)
+    for flow, external, merges in product(
+        product(*(range(k + 1) for k in p.link_capacity)),
+        product([0, 1], repeat=p.n_external),
+        product([0, 1], repeat=p.n_merges),
     ):
-        around = [states_around(p, i, np.array(flow), np.array(external, int)) for i in range(p.n_detections)]
+        named = np.array(external, int), np.array(merges, int)
+        around = [states_around(p, i, np.array(flow), *named) for i in range(p.n_detections)]
         for chosen in product(*around):
             count, appears, vanishes, divides = zip(*chosen, strict=True)
-            solution = make_solution(count, flow, appears, vanishes, divides, external)
+            solution = make_solution(count, flow, appears, vanishes, divides, external, merges)
             if not faults(p, solution):
                 by_law.add(states(solution))
     assert by_rows == by_law
 
 
-def states_around(p: Problem, i: int, flow: np.ndarray, external: np.ndarray) -> list[tuple[int, ...]]:
+def states_around(
+    p: Problem, i: int, flow: np.ndarray, external: np.ndarray, merges: np.ndarray
+) -> list[tuple[int, ...]]:
     """States (y, app, dis, div) of one detection that its law allows, given all links."""
     into = (*flow[p.target == i].tolist(), *external[(p.external_children == i).any(axis=1)].tolist())
     out = tuple(flow[p.source == i].tolist())
     starts = int(external[p.external_parent == i].sum())
+    joins = int(merges[p.merge_target == i].sum())
+    joined = int(merges[(p.merge_sources == i).any(axis=1)].sum())
     capacities = (p.capacity[i], p.appearance_capacity[i], p.disappearance_capacity[i], 1)
     every = product(*(range(k + 1) for k in capacities))
-    return [state for state in every if not detection_faults(p, i, *state, into, out, starts)]
+    return [state for state in every if not detection_faults(p, i, *state, into, out, starts, joins, joined)]
 
 
 def make_solution(*parts: tuple[int, ...]) -> Solution:
     names = ("count", "flow", "appears", "vanishes")
     counts = {name: np.array(part, np.int64) for name, part in zip(names, parts[:4], strict=True)}
-    return Solution(**counts, divides=np.array(parts[4], bool), external=np.array(parts[5], bool))
+    return Solution(
+        **counts, divides=np.array(parts[4], bool), external=np.array(parts[5], bool), merges=np.array(parts[6], bool)
+    )
 
 
 def states(s: Solution) -> tuple[tuple[int, ...], ...]:

@@ -37,7 +37,7 @@ def graph() -> HypothesisGraph:
 
 
 def energies(graph: HypothesisGraph, *, convex: bool = False, **params: object) -> Problem:
-    return compute_energies(graph, TrackingParams(**params), convex=convex)
+    return compute_energies(graph, TrackingParams(**{"preset": "conservation", **params}), convex=convex)
 
 
 def test_transition_is_minus_log_of_a_falling_exponential(graph: HypothesisGraph) -> None:

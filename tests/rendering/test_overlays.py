@@ -1,5 +1,8 @@
+import io
+
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from nbtrack.errors import InputError
 from nbtrack.rendering.colors import FALSE_ALPHA, OBJECT_COLOR
@@ -11,6 +14,7 @@ from nbtrack.rendering.overlays import (
     find_outlines,
     flatten_frame,
     lookup_table,
+    open_contrast,
     to_uint8,
 )
 
@@ -55,12 +59,21 @@ def test_empty_range_is_refused() -> None:
         to_uint8(np.zeros(3), 3, 3)
 
 
+@pytest.mark.parametrize("value", [0.0, 5.0, -3e5, 65535.0])
+def test_contrast_without_a_width_is_a_threshold(value) -> None:
+    frame = np.array([value - 1, value + 1])
+    assert to_uint8(frame, *open_contrast(value, value)).tolist() == [0, 255]
+
+
 def test_outlines_are_inside_the_objects() -> None:
     edge = find_outlines(LABELS)
     assert not edge[LABELS == 0].any()
     assert edge[1, 1:11].all()
     assert edge[3, [1, 5, 6, 10]].all(), "objects that touch are told apart"
     assert not edge[2:5, 2:5].any()
+    wide = find_outlines(LABELS, width=2)
+    assert wide[2:5, 2].all()
+    assert not wide[3, 3]
 
 
 def test_layers_in_order() -> None:
@@ -78,6 +91,18 @@ def test_false_detection_is_black_with_a_grey_rim() -> None:
     picture = compose(np.full(LABELS.shape, 100, np.uint8), LABELS, table, tracks_opacity=0.1)
     assert picture[3, 3].tolist() == [40, 40, 40]
     assert picture[1, 3, 0] > 120
+    assert picture[3, 4, 0] == picture[4, 3, 0] > 120, "hatched"
+
+
+def test_rim_is_white_and_two_pixels_wide() -> None:
+    table = lookup_table(np.array([3, 7]), np.array([[200, 0, 0, 255], [0, 200, 0, 255]], np.uint8))
+    grey = np.full(LABELS.shape, 100, np.uint8)
+    picture = compose(grey, LABELS, table, rimmed=[3])
+    assert (picture[1:6, [1, 2, 4, 5]] == 255).all()
+    assert picture[3, 3, 0] < 255
+    assert (compose(grey, LABELS, table)[:, 6:] == picture[:, 6:]).all()
+    hidden = compose(grey, LABELS, table, rimmed=[3], tracks_opacity=0, objects_opacity=0)
+    assert (hidden == 100).all()
 
 
 def test_volume_is_flattened() -> None:
@@ -91,7 +116,7 @@ def test_volume_is_flattened() -> None:
 
 
 def test_pictures_are_enlarged_and_encoded() -> None:
-    picture = np.zeros((2, 3, 3), np.uint8)
+    picture = np.random.default_rng(0).integers(0, 256, (5, 3, 3), np.uint8)
     assert enlarge(picture, 1) is picture
-    assert enlarge(picture, 4).shape == (8, 12, 3)
-    assert encode_png(picture).startswith(b"\x89PNG")
+    assert enlarge(picture, 4).shape == (20, 12, 3)
+    assert (imread(io.BytesIO(encode_png(picture))) * 255 == picture).all()

@@ -21,7 +21,7 @@ from nbtrack.solvers.solve import solve_problem
 
 def hard_problem(seed: int, alpha: float, *, frames: int = 4, objects: int = 25) -> Problem:
     """Soft costs and a transition scale that does not fit: the relaxation is fractional."""
-    params = TrackingParams(alpha=alpha, appearance=30.0, disappearance=30.0)
+    params = TrackingParams(preset="conservation", alpha=alpha, appearance=30.0, disappearance=30.0)
     return compute_energies(crowded_graph(seed, frames=frames, objects=objects), params)
 
 

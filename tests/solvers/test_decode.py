@@ -53,7 +53,7 @@ MERGER = graph_of([[(0, 0), (0, 10)], [(0, 5)], [(0, 9), (0, 1)]], [(0, 2), (1, 
 
 
 def decoded(graph: HypothesisGraph, solution: Solution, m: int = 2):  # type: ignore[no-untyped-def]
-    problem = compute_energies(graph, TrackingParams(objects_per_merger=m))
+    problem = compute_energies(graph, TrackingParams(preset="conservation", objects_per_merger=m))
     result = decode(graph, problem, solution)
     result.lineage.check()
     return result
@@ -131,7 +131,7 @@ def test_track_ids_pass_over_the_label_of_false_detections() -> None:
 def test_lineages_of_crowds_are_sound(seed: int) -> None:
     """Some hundred detections with mergers and divisions: the lineage says what the solution says."""
     graph = crowded_graph(seed)
-    problem = compute_energies(graph, TrackingParams(appearance=50.0, disappearance=50.0))
+    problem = compute_energies(graph, TrackingParams(preset="conservation", appearance=50.0, disappearance=50.0))
     solution = solve_problem(problem, optimality_gap=1e-3).solution
     assert faults(problem, solution) == []
     result = decode(graph, problem, solution)

@@ -21,7 +21,8 @@ from nbtrack.solvers.solve import solve_problem
 SOLVERS = ["auto", "highs", pytest.param("glpk", marks=pytest.mark.solver("glpk"))]
 
 
-def state_of(pin: PinnedState, s: Solution) -> int:
+def state_of(pin: PinnedState, p: Problem, s: Solution) -> int:
+    """Tell the state that a pin is about; an object goes on to another along a link or by name."""
     states = {
         "count": s.count,
         "link": s.flow,
@@ -29,7 +30,14 @@ def state_of(pin: PinnedState, s: Solution) -> int:
         "disappearance": s.vanishes,
         "division": s.divides,
     }
-    return int(states[pin.kind][pin.index])
+    state = int(states[pin.kind][pin.index])
+    if pin.kind == "division":
+        state += int(s.external[p.external_parent == pin.index].sum())
+    if pin.kind == "link":
+        i, j = p.source[pin.index], p.target[pin.index]
+        state += int(s.external[(p.external_parent == i) & (p.external_children == j).any(axis=1)].sum())
+        state += int(s.merges[(p.merge_target == j) & (p.merge_sources == i).any(axis=1)].sum())
+    return state
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -45,7 +53,7 @@ def test_every_solver_keeps_the_pins_at_the_best_energy(seed: int, solver: str) 
     outcome = solve_problem(problem, solver=solver, pins=pins)
     assert outcome.report.objective == pytest.approx(best, rel=1e-6, abs=1e-6)
     assert faults(problem, outcome.solution) == []
-    assert all(pin.low <= state_of(pin, outcome.solution) <= pin.high for pin in pins)
+    assert all(pin.low <= state_of(pin, problem, outcome.solution) <= pin.high for pin in pins)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -87,7 +95,7 @@ def graph() -> HypothesisGraph:
 
 def solve_pinned(graph: HypothesisGraph, pins: list[Pin], m: int = 1) -> tuple[Problem, list[PinnedState], Solution]:
     graph, states = pinned_states(graph, pins, m)
-    problem = compute_energies(graph, TrackingParams(objects_per_merger=m))
+    problem = compute_energies(graph, TrackingParams(preset="conservation", objects_per_merger=m))
     return problem, states, solve_problem(problem, pins=states).solution
 
 
@@ -109,8 +117,8 @@ def solve_pinned(graph: HypothesisGraph, pins: list[Pin], m: int = 1) -> tuple[P
 )
 def test_each_kind_of_pin_is_kept_at_the_best_energy(pin: Pin, graph: HypothesisGraph) -> None:
     problem, (state,), solution = solve_pinned(graph, [pin])
-    assert state.low <= state_of(state, solution) <= state.high
-    assert state_of(state, solution) == int(pin.value)
+    assert state.low <= state_of(state, problem, solution) <= state.high
+    assert state_of(state, problem, solution) == int(pin.value)
     assert faults(problem, solution) == []
     assert solve_problem(problem, pins=[state]).report.objective == pytest.approx(best_energy(problem, [state]))
 
@@ -191,7 +199,9 @@ def test_pins_of_divisions_hold_named_ones_too(pinned: bool) -> None:
 
 
 def test_pins_change_a_hard_problem_in_both_paths() -> None:
-    problem = compute_energies(crowded_graph(1, frames=4, objects=25), TrackingParams(alpha=3.0, appearance=30.0))
+    problem = compute_energies(
+        crowded_graph(1, frames=4, objects=25), TrackingParams(preset="conservation", alpha=3.0, appearance=30.0)
+    )
     free = solve_problem(problem).solution
     pins = [PinnedState("count", i, 0, 0, f"object {i} is none") for i in np.flatnonzero(free.count)[:5].tolist()]
     reports = [solve_problem(problem, solver=solver, pins=pins).report for solver in ("auto", "highs")]

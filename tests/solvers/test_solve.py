@@ -23,7 +23,7 @@ from nbtrack.solvers.backends import BACKENDS, list_solvers
 from nbtrack.solvers.control import Control, Progress
 from nbtrack.solvers.highs import HighsProgram
 from nbtrack.solvers.limits import Limits
-from nbtrack.solvers.pinned import PinnedState, limits_of
+from nbtrack.solvers.pinned import PinnedState, hold
 from nbtrack.solvers.regions import Closing
 from nbtrack.solvers.solve import solve_problem
 
@@ -36,7 +36,9 @@ OURS = ["auto", "highs"]
 def hard() -> Problem:
     """A hundred detections whose relaxation is fractional: no solver ends at once."""
     graph = crowded_graph(3, frames=4, objects=25)
-    return compute_energies(graph, TrackingParams(alpha=15.0, appearance=30.0, disappearance=30.0))
+    return compute_energies(
+        graph, TrackingParams(preset="conservation", alpha=15.0, appearance=30.0, disappearance=30.0)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +177,10 @@ def test_timeout_gives_the_best_answer_with_a_valid_bound(
 
 @pytest.mark.solver("glpk")
 def test_timeout_of_glpk() -> None:
-    hard = compute_energies(crowded_graph(0), TrackingParams(alpha=15.0, appearance=30.0, disappearance=30.0))
+    graph = crowded_graph(0, frames=16, objects=90)  # far too much for GLPK in a second, on any machine
+    hard = compute_energies(
+        graph, TrackingParams(preset="conservation", alpha=15.0, appearance=30.0, disappearance=30.0)
+    )
     outcome = solve_problem(hard, solver="glpk", timeout=1)
     assert outcome.report.status == "time_limit"
     assert outcome.report.bound <= outcome.report.objective
@@ -239,7 +244,7 @@ def test_no_time_even_for_the_pins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exact, "GRACE", 0.0)
     monkeypatch.setattr(exact, "link_greedily", lambda _: solve_problem(problem).solution)
     with pytest.raises(SolveError, match=r"was found in time. Give a longer `timeout`"):
-        exact.first_answer(describe(problem), Limits(*limits_of(describe(problem), pins), 0.0, None))
+        exact.first_answer(describe(problem), Limits(*hold(describe(problem), pins)[1:], 0.0, None))
 
 
 # --------------------------------------------------------------------------- refusals
@@ -327,3 +332,9 @@ def test_no_answer_leaves_that_breaks_the_law(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(solve, "solve_exactly", lie)
     with pytest.raises(SolveError, match=r"breaks the rows of the model. Try another solver"):
         solve_problem(tiny_problem(4))
+
+
+def test_nothing_is_printed() -> None:
+    code = "import nbtrack as nbt; s = nbt.sample('shapes'); nbt.track(nbt.detect(s.labels))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout == b"", "a command that prints JSON prints nothing else"

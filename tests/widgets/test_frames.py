@@ -1,4 +1,3 @@
-import zlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,15 +8,14 @@ from nbtrack.data.lineage import Lineage
 from nbtrack.data.movie import Movie
 from nbtrack.errors import InputError
 from nbtrack.segmentation import detect
-from nbtrack.widgets.frames import RECENT, FrameFeed
+from nbtrack.widgets.coding import RECENT
+from nbtrack.widgets.frames import FrameFeed
 
 
 def unpack(band, rows, width):
     raw, labels, bits = band
-    return (
-        np.frombuffer(raw, np.uint8).reshape(rows, width),
-        np.frombuffer(zlib.decompress(labels), np.uint16 if bits == 16 else np.uint32).reshape(rows, width),
-    )
+    lengths, numbers = np.frombuffer(labels, f"<u{bits // 8}").reshape(2, -1)
+    return np.frombuffer(raw, np.uint8).reshape(rows, width), np.repeat(numbers, lengths).reshape(rows, width)
 
 
 def test_bands_make_up_the_frame(movie, detections) -> None:
@@ -41,8 +39,10 @@ def test_object_ids_may_be_any_size() -> None:
 
 def test_labels_without_a_row_are_background() -> None:
     labels = np.array([[[0, 3, 4]]], np.uint32)
-    table = pd.DataFrame({"t": [0], "object_id": [3]})
-    detections = SimpleNamespace(labels=labels, table=table, frame_shape=(1, 3), n_frames=1)
+    table = pd.DataFrame({"t": [0], "object_id": [3], "y": [0.0], "x": [1.0]})
+    detections = SimpleNamespace(
+        labels=labels, table=table, frame_shape=(1, 3), n_frames=1, scale=(1, 1), columns_position=["y", "x"]
+    )
     assert unpack(FrameFeed(None, detections, None).band(0, 0, 0, 1), 1, 3)[1].tolist() == [[0, 1, 0]]
 
 
@@ -61,6 +61,35 @@ def test_slices_of_a_volume(volume) -> None:
     assert raw[numbers > 0].min() > raw[numbers == 0].max()
     assert not unpack(feed.band(2, 4, 0, 24), 24, 32)[1].any()
     assert feed.center_of(2, 5) == (2, 16.0, 16.0)
+    with pytest.raises(InputError, match="There is no object 4 in frame 2"):
+        feed.center_of(2, 4)
+    with pytest.raises(InputError, match="There is no frame 4: frames are numbered 0 to 3"):
+        feed.colors(4)
+
+
+def test_cuts_of_a_volume(volume) -> None:
+    feed = FrameFeed(*volume, None)
+    numbers = np.searchsorted([1, 2, 5], volume[1].labels[1]) + (volume[1].labels[1] > 0)
+    for plane, at, size, wanted in (
+        ("xy", 2, (24, 32), numbers[2]),
+        ("xz", 6, (5, 32), numbers[:, 6]),
+        ("yz", 15, (24, 5), numbers[:, :, 15].T),
+    ):
+        assert (unpack(feed.cut(1, plane, at), *size)[1] == wanted).all()
+        assert wanted.any()
+    for place in ((1, "xz", 24), (9, "xy", 0), (0, "zz", 0), (0, "yz", -1)):
+        with pytest.raises(InputError, match=f"There is no cut {place[1]} at {place[2]} in frame {place[0]}"):
+            feed.cut(*place)
+
+
+def test_picture_of_each_plane(volume) -> None:
+    feed = FrameFeed(*volume, None)
+    look = {"contrast": feed.contrast, "raw": 1.0, "objects": 0.5, "tracks": 0.5}
+    pictures = [feed.picture(1, 2, plane=plane, y=6, x=15, **look) for plane in ("xy", "xz", "yz")]
+    assert [p.shape for p in pictures] == [(24, 32, 3), (5, 32, 3), (24, 5, 3)]
+    assert (pictures[0] == feed.picture(1, 2, **look)).all()
+    assert (pictures[0][6, 15] == pictures[1][2, 15]).all()
+    assert (pictures[0][16, 15] == pictures[2][16, 2]).all()
 
 
 def test_contrast_of_bytes_stays_with_the_bytes() -> None:
@@ -108,6 +137,7 @@ def test_colors_and_tracks(movie, detections) -> None:
     feed = FrameFeed(movie, detections, lineage)
     assert feed.colors(0).tracks == [[4, 2], [], [-1]]
     assert feed.colors(0, [5]).object_ids.tolist() == [5]
+    assert feed.colors(0, [5, 1]).centers.tolist() == [[16, 14], [6, 6]]
     assert feed.colors(0).rgba[:, 3].tolist() == [255, 0, 254]
     assert FrameFeed(movie, detections, None).colors(0).tracks == [[], [], []]
     assert len(FrameFeed(movie, None, None).colors(0).object_ids) == 0

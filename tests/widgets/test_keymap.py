@@ -3,21 +3,24 @@ from nbtrack.widgets.manual_tracker import ManualTracker
 
 
 def test_no_key_twice() -> None:
-    names = [name for key in KEYS for name in key.keys]
-    assert len(names) == len(set(names))
-    assert not set(image_keys()) & set(kernel_keys(tracker=True))
+    for panel in ("track", "classify"):
+        names = [name for key in KEYS if key.where in ("image", "view", panel) for name in key.keys]
+        assert len(names) == len(set(names))
+    both = set(image_keys()) & set(kernel_keys("track"))
+    assert both == {name for key in KEYS if key.told for name in key.keys}
+    assert not set(image_keys()) & set(kernel_keys())
 
 
 def test_keys_of_the_reference() -> None:
-    keys = kernel_keys(tracker=True)
+    keys = kernel_keys("track")
     wanted = {"s": "new_track", "f": "mark_false", "q": "next_track", "a": "previous_track", "g": "next_object"}
-    assert wanted | {"e": "toggle_tracks", "r": "toggle_objects"} == {k: v for k, v in keys.items() if k in "sfqager"}
+    wanted |= {"d": "division"}
+    assert wanted | {"e": "toggle_tracks", "r": "toggle_objects"} == {k: v for k, v in keys.items() if k in "sdfqager"}
 
 
 def test_every_action_is_done_by_somebody(session) -> None:
     tracker = ManualTracker(session)
-    for action in set(kernel_keys(tracker=True).values()) - {"mark_false", "toggle_tracks", "toggle_objects"}:
-        assert action in tracker._actions
+    assert set(tracker.actions.by_name) == set(kernel_keys("track").values()) - {"toggle_tracks", "toggle_objects"}
     script = (tracker.viewer.canvas.widget._esm).__str__()
     for action in image_keys().values():
         assert f'"{action}"' in script
@@ -26,7 +29,9 @@ def test_every_action_is_done_by_somebody(session) -> None:
 def test_help_comes_from_the_table() -> None:
     table = help_table()
     for key in KEYS:
-        assert (key.together or key.help) in table
-    assert "active track" not in help_table(tracker=False)
+        assert (key.together or key.help) in (help_table("classify") if key.where == "classify" else table)
+    assert "active track" not in help_table("view")
     assert key_of("redo") == "Shift+z"
     assert key_of("play") == "Space"
+    assert key_of("remove") == "Del"
+    assert table.count("<table") == 4

@@ -1,6 +1,7 @@
 import pytest
 
-from nbtrack.errors import EditError
+from nbtrack.editing.session import Session
+from nbtrack.errors import EditError, InputError
 from nbtrack.widgets.manual_tracker import ManualTracker
 
 
@@ -69,34 +70,34 @@ def test_clicking_the_same_object_twice(tracker, click, press) -> None:
 
 
 def test_undo_and_redo_by_key_and_button(tracker, click, press) -> None:
-    canvas = tracker.viewer.canvas
-    assert tracker._undo_button.disabled
+    canvas, side = tracker.viewer.canvas, tracker._side
+    assert side._undo.disabled
     press(canvas, "s")
     click(canvas, 5)
     click(canvas, 5)
-    assert not tracker._undo_button.disabled
+    assert not side._undo.disabled
     press(canvas, "ctrl+z")
     assert tracker.session.lineage.objects_of(1) == {0: 5}
     assert tracker.viewer.t == 1, "the view goes to what was undone"
-    tracker._undo_button.click()
+    side._undo.click()
     assert tracker.session.lineage.track_ids == []
-    tracker._redo_button.click()
+    side._redo.click()
     press(canvas, "shift+z")
     assert tracker.session.lineage.objects_of(1) == {0: 5, 1: 5}
-    assert tracker._redo_button.disabled
+    assert side._redo.disabled
     press(canvas, "ctrl+y")
     assert said(tracker) == "There is nothing to do again."
 
 
 def test_active_track_and_its_color(tracker, press) -> None:
     canvas, state = tracker.viewer.canvas, tracker.viewer.canvas.widget
-    assert "none yet" in tracker._active.value
+    assert "none yet" in tracker._side._active.value
     assert state.pick_color == []
     press(canvas, "s")
     press(canvas, "s")
     assert (state.active_track, state.pick_color) == (2, [230, 81, 0])
-    assert ">2<" in tracker._active.value.replace("</span>2", ">2")
-    assert "#e65100" in tracker._active.value
+    assert "</span>2</div>" in tracker._side._active.value
+    assert "#e65100" in tracker._side._active.value
     press(canvas, "a")
     assert tracker.session.active_track == 1
     assert said(tracker) == "Track 1 is active (no object yet)."
@@ -115,7 +116,7 @@ def test_false_detection_under_the_mouse(tracker, press) -> None:
 def test_false_detection_by_the_next_click(tracker, press, click) -> None:
     canvas = tracker.viewer.canvas
     press(canvas, "s")
-    tracker._false.click()
+    tracker._side._false.click()
     assert canvas.widget.pick_color == [], "the click will not paint with the track"
     assert said(tracker) == "Click the object that is a false detection."
     click(canvas, 1)
@@ -136,23 +137,10 @@ def test_shift_click_takes_up_a_track(tracker, click) -> None:
     for track_id in (3, 7, 3):
         click(canvas, 1, modifiers=["shift"])
         assert session.active_track == canvas.widget.active_track == track_id
-    assert said(tracker) == "Track 3 is active (frames 0 to 0)."
+    assert said(tracker) == "Track 3 is active (frame 0)."
     click(canvas, 2, modifiers=["shift"])
     assert said(tracker) == "Object 2 in frame 0 has no track that could be made active."
     assert session.lineage.tracks_at(0, 2) == ()
-
-
-def test_right_click_tells_the_tracks(tracker, click) -> None:
-    canvas, session = tracker.viewer.canvas, tracker.session
-    click(canvas, 1, button=2)
-    assert said(tracker) == "Object 1 in frame 0 has no track."
-    session.assign(0, 1, track_id=1)
-    session.assign(0, 1, track_id=2)
-    click(canvas, 1, button=2)
-    assert said(tracker) == "Object 1 in frame 0 is in track 1 and 2."
-    session.mark_false(0, 2)
-    click(canvas, 2, button=2)
-    assert said(tracker) == "Object 2 in frame 0 is marked as a false detection."
 
 
 def test_next_unlabeled_object(tracker, press, sent) -> None:
@@ -161,13 +149,13 @@ def test_next_unlabeled_object(tracker, press, sent) -> None:
         session.mark_false(0, i)
     press(tracker.viewer.canvas, "g")
     assert tracker.viewer.t == 1
-    assert sent[-1][0] == {"type": "look", "y": 6.0, "x": 7.0, "object_id": 1}
+    assert sent[-1][0] == {"type": "look", "z": 0, "y": 6.0, "x": 7.0, "object_id": 1}
     for t in range(1, 4):
         for i in (1, 2, 5):
             session.mark_false(t, i)
     press(tracker.viewer.canvas, "g")
-    assert "There is nothing left to do" in said(tracker)
-    assert "4 of 4 frames complete" in tracker._progress_text.value
+    assert "Next: Export." in said(tracker)
+    assert "4 of 4 frames complete" in tracker._side._progress_text.value
     with pytest.raises(EditError, match="There is no object 77 in frame 0, so it cannot be shown"):
         tracker.goto(0, 77)
 
@@ -175,11 +163,14 @@ def test_next_unlabeled_object(tracker, press, sent) -> None:
 def test_edits_from_python_are_shown(tracker, sent) -> None:
     tracker.session.assign(2, 1, track_id=4)
     assert [(m["t"], m["ids"], m["tracks"]) for m, _ in sent if m["type"] == "paint"] == [(2, [1], [[4]])]
-    assert "11 objects unlabeled" in tracker._progress_text.value
+    assert "11 objects unlabeled" in tracker._side._progress_text.value
     sent.clear()
     tracker.viewer.color_by = "lineage"
     tracker.session.assign(3, 1, track_id=4)
-    assert [m["type"] for m, _ in sent] == ["stale", "stale", "paint"]
+    assert [m["type"] for m, _ in sent] == ["stale", "paint"]
+    sent.clear()
+    tracker.session.divide_objects(2, 1, (2, 5), track_id=4, force=True)
+    assert "stale" in [m["type"] for m, _ in sent], "descendants have other colours"
 
 
 def test_mirror_can_be_made_again(session, click, press) -> None:
@@ -190,7 +181,7 @@ def test_mirror_can_be_made_again(session, click, press) -> None:
     assert second.viewer.canvas.widget.active_track == 1
     assert said(second) == "Click an object to give it to track 1."
     click(second.viewer.canvas, 5, t=1)
-    assert "10 objects unlabeled" in first._progress_text.value
+    assert "10 objects unlabeled" in first._side._progress_text.value
 
 
 def test_tracker_in_three_dimensions(volume, click, press) -> None:
@@ -205,7 +196,35 @@ def test_tracker_in_three_dimensions(volume, click, press) -> None:
 
 
 def test_tracker_is_small_and_shows_itself(tracker) -> None:
-    assert dir(tracker) == ["goto", "last_error", "session", "snapshot", "viewer", "widget"]
+    assert dir(tracker) == ["actions", "close", "goto", "last_error", "session", "snapshot", "viewer", "widget"]
     assert tracker.snapshot().data.startswith(b"\x89PNG")
     assert "application/vnd.jupyter.widget-view+json" in str(tracker._repr_mimebundle_())
     assert "0 tracks" in repr(tracker)
+
+
+def test_snapshot_shows_what_is_shown(session) -> None:
+    for t in range(3):
+        session.assign(t, 5, track_id=2)
+    tracker = ManualTracker(session)
+    plain = tracker.snapshot(2).data
+    assert plain.startswith(b"\x89PNG")
+    tracker.viewer.toggle("tails")
+    tails = tracker.snapshot(2).data
+    tracker.viewer.toggle("ghost")
+    ghost = tracker.snapshot(2).data
+    tracker.viewer.toggle("tails")
+    assert len({plain, tails, ghost, tracker.snapshot(2).data}) == 4
+    tracker.viewer.toggle("ghost")
+    assert tracker.snapshot(2).data == plain
+    assert tracker.snapshot().data == tracker.snapshot(0).data
+    assert tracker.viewer.t == 0, "it changes nothing"
+    with pytest.raises(InputError, match="`t` is 9"):
+        tracker.snapshot(9)
+
+
+def test_snapshot_of_a_volume(volume) -> None:
+    tracker = ManualTracker(Session(*volume))
+    tracker.viewer.goto(0, 2)
+    middle = tracker.snapshot().data
+    tracker.viewer.goto(0, 0)
+    assert tracker.snapshot().data != middle

@@ -1,55 +1,18 @@
 import subprocess
 import sys
 
-import numpy as np
+import ipywidgets
 import pytest
 
 import nbtrack as nbt
 from nbtrack.data.lineage import Lineage
-from nbtrack.data.movie import Movie
 from nbtrack.errors import InputError
-from nbtrack.widgets.canvas import MAX_PAINTED_FRAMES, KeyEvent, PointerEvent
 from nbtrack.widgets.viewer import Viewer, show
 
 
 @pytest.fixture
 def lineage():
     return Lineage.from_tables([(0, 1, 1), (1, 1, 1)], false_detections=[(0, 5)])
-
-
-def test_frame_is_sent_with_its_colors(movie, detections, lineage, sent, tell) -> None:
-    viewer = show(movie, lineage, detections=detections)
-    tell(viewer.canvas, "band", row=0, rows=24, epoch=0, colors=True)
-    (colors, color_buffers), (band, band_buffers) = sent
-    assert (colors["type"], colors["tracks"]) == ("colors", {"1": [1], "5": [-1]})
-    assert len(color_buffers[0]) == 4 * 3
-    assert np.frombuffer(color_buffers[1], "<u4").tolist() == [1, 2, 5]
-    assert (band["type"], band["bits"], len(band_buffers[0])) == ("band", 16, 24 * 32)
-    assert viewer.last_error is None
-
-
-def test_frame_that_cannot_be_read(movie, detections, sent, tell, monkeypatch) -> None:
-    viewer = show(movie, detections)
-
-    def fail(self, *place):
-        raise OSError("truncated")
-
-    monkeypatch.setattr("nbtrack.widgets.frames.FrameFeed.band", fail)
-    tell(viewer.canvas, "band", t=2, row=0, rows=24, epoch=0)
-    assert sent == [({"type": "failed", "t": 2, "z": 0, "text": "Frame 2 could not be read."}, [])]
-    assert isinstance(viewer.last_error, OSError)
-
-
-def test_picks_and_keys_are_events(movie, detections, tell) -> None:
-    viewer = show(movie, detections)
-    events = []
-    viewer.canvas.on_pick(events.append)
-    viewer.canvas.on_key(events.append)
-    tell(viewer.canvas, "pick", t=1, y=3, x=4, object_id=2, button=2, modifiers=["shift"])
-    tell(viewer.canvas, "key", key="g", y=5, x=6, object_id=0)
-    tell(viewer.canvas, "something else")
-    assert events == [PointerEvent(1, 0, 3, 4, 2, 2, frozenset({"shift"})), KeyEvent("g", 0, 0, 5, 6, 0)]
-    assert viewer.last_error is None
 
 
 def test_layer_keys_and_switches(movie, detections, lineage, press) -> None:
@@ -60,8 +23,10 @@ def test_layer_keys_and_switches(movie, detections, lineage, press) -> None:
     assert (state.raw_on, state.objects_on, state.tracks_on) == (True, False, False)
     press(viewer.canvas, "e")
     assert state.tracks_on
-    with pytest.raises(InputError, match=r"`layer` must be one of \['raw', 'objects', 'tracks'\]: got 'ghost'"):
-        viewer.toggle("ghost")
+    with pytest.raises(
+        InputError, match=r"`layer` must be one of \['raw', 'objects', 'tracks', 'tails', 'ghost'\]: got 'dust'"
+    ):
+        viewer.toggle("dust")
     assert viewer.last_error is None
 
 
@@ -111,17 +76,8 @@ def test_color_by_lineage(movie, detections, sent) -> None:
     viewer = show(movie, lineage, detections=detections)
     viewer.color_by = "lineage"
     assert sent == [({"type": "stale", "frames": None}, [])]
-    rgba = viewer._feed.colors(1).rgba
+    rgba = viewer.feed.colors(1).rgba
     assert (rgba[0] == rgba[1]).all()
-
-
-def test_wide_changes_are_announced_only(movie, detections, sent) -> None:
-    viewer = show(movie, detections)
-    viewer.canvas.paint([(0, 1), (0, 2), (1, 1)])
-    assert [(m["t"], m["ids"]) for m, _ in sent] == [(0, [1, 2]), (1, [1])]
-    sent.clear()
-    viewer.canvas.paint([(t, 1) for t in range(MAX_PAINTED_FRAMES + 1)])
-    assert sent == [({"type": "stale", "frames": list(range(MAX_PAINTED_FRAMES + 1))}, [])]
 
 
 def test_snapshot_is_what_is_shown(movie, detections, lineage, volume) -> None:
@@ -136,9 +92,9 @@ def test_snapshot_is_what_is_shown(movie, detections, lineage, volume) -> None:
 
 
 def test_what_show_takes(movie, detections, session) -> None:
-    assert show(movie, session)._feed.lineage is session.lineage
-    assert show(None, session)._feed.movie is None
-    assert show(movie, detections)._feed.lineage is None
+    assert show(movie, session).feed.lineage is session.lineage
+    assert show(None, session).feed.movie is None
+    assert show(movie, detections).feed.lineage is None
     assert nbt.show is show
     with pytest.raises(InputError, match="A lineage says which objects belong together"):
         show(movie, Lineage())
@@ -148,18 +104,10 @@ def test_viewer_is_small_and_shows_itself(movie) -> None:
     viewer = show(movie)
     assert isinstance(viewer, Viewer)
     assert len(dir(viewer)) <= 16
-    assert all(hasattr(viewer, name) for name in dir(viewer) if name != "color_by")
+    assert all(hasattr(viewer, name) for name in dir(viewer))
     bundle = viewer._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in (bundle[0] if isinstance(bundle, tuple) else bundle)
     assert repr(viewer) == "<Viewer: frame 0 of 0 to 3>"
-
-
-def test_static_files_are_in_the_package() -> None:
-    from nbtrack.widgets.canvas import CanvasWidget
-
-    widget = CanvasWidget()
-    assert "DecompressionStream" in str(widget._esm)
-    assert ".nbt-canvas" in str(widget._css)
 
 
 def test_editing_and_rendering_load_no_widget() -> None:
@@ -170,8 +118,43 @@ def test_editing_and_rendering_load_no_widget() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_single_frame(tell, sent) -> None:
-    viewer = show(Movie.from_array(np.zeros((1, 5, 7), np.uint8), "tyx"))
-    tell(viewer.canvas, "band", row=0, rows=5, epoch=0, colors=False)
-    assert sent[0][0]["rows"] == 5
-    assert viewer.last_error is None
+def test_what_decides_the_colour(movie, detections, lineage) -> None:
+    viewer = show(movie, lineage, detections=detections)
+    viewer.color_by = "size"
+    assert (viewer.feed.colors(0).rgba[:, 3] == [255, 255, 254]).all(), "without a track too, but not false detections"
+    assert "<b>size</b><span>25</span>" in viewer._layers.legend.value
+    viewer.color_by = "lineage"
+    assert viewer._layers.legend.value == ""
+    with pytest.raises(InputError, match=r"`color_by` must be one of \['track', 'lineage', 'size'\]: got 'colour'"):
+        viewer.color_by = "colour"
+    assert viewer.color_by == "lineage"
+    plain = show(movie, detections)
+    assert plain._layers.color_by.options == (("none", "track"), ("size", "size"))
+    plain.color_by = "size"
+    assert plain.feed.colors(0).rgba[:, 3].all()
+    with pytest.raises(InputError, match=r"`color_by` must be one of \['track'\]: got 'size'"):
+        show(movie).color_by = "size"
+
+
+def test_unknown_backend_is_named(movie) -> None:
+    with pytest.raises(InputError, match=r"`backend` must be one of \['canvas', 'image'\]: got 'svg'"):
+        show(movie, backend="svg")
+
+
+def test_menu_of_the_objects_layer(movie, detections) -> None:
+    viewer, asked = show(movie, detections), []
+    viewer.on_layer_menu(lambda *place: asked.append(place))
+    viewer._layers.menu_button.click()
+    (event,) = viewer._layers.events
+    event._handle_mouse_msg(None, {"event": "contextmenu"}, [])
+    assert [layer for layer, _, _ in asked] == ["objects", "objects"]
+    viewer.on_layer_menu(lambda *place: 1 / 0)
+    viewer._layers.menu_button.click()
+    assert isinstance(viewer.last_error, ZeroDivisionError)
+    assert show(movie)._layers.events == []
+
+
+def test_overlays_stand_over_the_image(movie) -> None:
+    viewer, menu = show(movie), ipywidgets.HTML()
+    viewer.add_overlay(menu)
+    assert viewer.stage.children == (viewer.canvas.widget, viewer._layers.legend, menu)

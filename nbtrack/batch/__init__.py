@@ -1,0 +1,1 @@
+"""Many movies with the same parameters."""

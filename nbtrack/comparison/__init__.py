@@ -1,0 +1,1 @@
+"""What differs between two answers to one movie, and between an answer and the truth."""

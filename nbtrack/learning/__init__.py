@@ -1,0 +1,1 @@
+"""Weights of the energies, learned from what a person decided."""

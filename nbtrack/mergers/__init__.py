@@ -1,0 +1,1 @@
+"""Cut objects that hold several tracks into one part for each, and link the parts anew."""

@@ -1,0 +1,400 @@
+"""Solve one movie again and again, each time with other pins.
+
+Candidates and energies are found once and then stand still, so that a pin changes nothing but what follows from it. A
+pinned link that is no candidate is added with the energy of the worst one: a link that is held costs the same whatever
+the rest does, so its energy decides nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nbtrack.errors import SolveError
+from nbtrack.model.energies import compute_energies
+from nbtrack.solvers.control import Control
+from nbtrack.solvers.pinned import pinned_states
+from nbtrack.solvers.solve import solve_problem
+from nbtrack.solvers.warm import WarmProgram
+from nbtrack.tracking import SolvedMovie, let_pinned_divide, read_result, solve_movie
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable, Sequence
+
+    from nbtrack.data.detections import Detections
+    from nbtrack.data.graph import HypothesisGraph
+    from nbtrack.data.movie import Movie
+    from nbtrack.data.pins import Pin
+    from nbtrack.data.problem import Problem
+    from nbtrack.data.result import TrackingResult
+    from nbtrack.params import TrackingParams
+    from nbtrack.solvers.control import Progress
+    from nbtrack.solvers.pinned import PinnedState
+    from nbtrack.solvers.resolving import ResolvableProblem
+    from nbtrack.solvers.solve import Outcome
+
+
+LARGE = 30_000
+"""With so many detections a change is followed by looking around it only."""
+EXACT = 1e-9
+"""Gap to which such an answer is proven."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """An answer that keeps to pins.
+
+    Parameters
+    ----------
+    result : TrackingResult
+        The answer with its report.
+    left_out : tuple of Pin
+        Pins about objects that the tracker does not see, because of the field of view or the size range.
+    """
+
+    result: TrackingResult
+    left_out: tuple[Pin, ...]
+
+
+class Resolver:
+    """Solve a movie again and again with other pins.
+
+    Parameters
+    ----------
+    detections : Detections
+        The objects.
+    params : TrackingParams
+        Weights and limits.
+    movie : Movie, optional
+        The raw movie, to be passed on to views and files.
+
+    Attributes
+    ----------
+    detections, params, movie
+        As given.
+    seconds : float or None
+        How long the last solve took; None before the first.
+    """
+
+    def __init__(self, detections: Detections, params: TrackingParams, movie: Movie | None = None) -> None:
+        self.detections, self.params, self.movie = detections, params, movie
+        self.seconds: float | None = None
+        self._start: SolvedMovie | None = None
+        self._warm: WarmProgram | None = None
+        self._large: ResolvableProblem | None = None
+
+    def start(
+        self, *, progress: Callable[[Progress], None] | None = None, cancel: threading.Event | None = None
+    ) -> SolvedMovie:
+        """Find candidates and energies, and the answer without pins; later calls give the same one.
+
+        Parameters
+        ----------
+        progress, cancel
+            As for `nbtrack.track`.
+
+        Returns
+        -------
+        SolvedMovie
+        """
+        if self._start is None:
+            solved = solve_movie(self.detections, self.params, progress=progress, cancel=cancel)
+            if cancel is not None and cancel.is_set():
+                return solved
+            self._start = solved
+        return self._start
+
+    def seen(self, pins: Iterable[Pin]) -> list[Pin]:
+        """Keep the pins about objects that the tracker sees.
+
+        Parameters
+        ----------
+        pins : iterable of Pin
+            The pins.
+
+        Returns
+        -------
+        list of Pin
+        """
+        return sort_out(self.start().graph, pins)[0]
+
+    def problem_for(self, pins: Sequence[Pin]) -> tuple[HypothesisGraph, Problem, list[PinnedState]]:
+        """Make the problem in which some pins can hold.
+
+        Parameters
+        ----------
+        pins : sequence of Pin
+            Pins about objects that the tracker sees.
+
+        Returns
+        -------
+        HypothesisGraph
+            With the links of the pins.
+        Problem
+            Its energies.
+        list of PinnedState
+            The pins in the words of the graph.
+        """
+        start = self.start()
+        graph, states = pinned_states(start.graph, pins, self.params.objects_per_merger)
+        problem = start.problem
+        if graph.n_links != start.graph.n_links:
+            problem = self._extend(graph, start)
+        problem = let_pinned_divide(problem, states)
+        if self.params.preset == "adaptive":
+            problem = _name_pairs(_widen(problem, states), states)
+        return graph, problem, states
+
+    def solve(
+        self,
+        pins: Iterable[Pin] = (),
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Resolved:
+        """Solve with pins.
+
+        Parameters
+        ----------
+        pins : iterable of Pin
+            What the answer must keep.
+        progress, cancel
+            As for `nbtrack.track`.
+
+        Returns
+        -------
+        Resolved
+
+        Raises
+        ------
+        SolveError
+            If pins contradict each other; they are named.
+        """
+        began = time.perf_counter()
+        start = self.start(progress=progress, cancel=cancel)
+        seen, left_out = sort_out(start.graph, pins)
+        solved = self.solve_states(seen, progress=progress, cancel=cancel) if seen else start
+        result = read_result(solved, self.detections, self.params, self.movie)
+        self.seconds = time.perf_counter() - began
+        return Resolved(result=result, left_out=tuple(left_out))
+
+    def solve_states(
+        self,
+        pins: Sequence[Pin],
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> SolvedMovie:
+        """Solve with pins about objects that the tracker sees; no lineage is read off.
+
+        Parameters
+        ----------
+        pins, progress, cancel
+            As for `solve`.
+
+        Returns
+        -------
+        SolvedMovie
+        """
+        graph, problem, states = self.problem_for(pins)
+        control = Control(timeout=self.params.timeout, progress=progress)
+        if cancel is not None:
+            control.cancel, control.cancellable = cancel, True
+        params = self.params
+        if params.solver == "auto":
+            if problem.n_detections >= LARGE:
+                outcome = self._look_around(problem, states, control)
+            else:
+                outcome = self.warm(problem).solve(states, optimality_gap=params.optimality_gap, control=control)
+        else:
+            outcome = solve_problem(
+                problem,
+                solver=params.solver,
+                optimality_gap=params.optimality_gap,
+                threads=params.threads,
+                pins=states,
+                control=control,
+            )
+        explain = self.start().explain
+        return SolvedMovie(
+            graph=graph, problem=problem, outcome=outcome, pins=tuple(pins), states=states, explain=explain
+        )
+
+    def _look_around(self, problem: Problem, states: Sequence[PinnedState], control: Control) -> Outcome:
+        """Solve a large problem around the pins that changed only, with a certificate for the whole."""
+        from nbtrack.solvers.resolving import ResolvableProblem  # loads numba
+
+        now = self._large
+        try:
+            if now is None or not _is_same(now.problem, problem):
+                gap = min(self.params.optimality_gap, EXACT)
+                now = ResolvableProblem(problem, pins=tuple(states), optimality_gap=gap, control=control)
+            else:
+                held = now.pins
+                gone = [state for state in held if state not in states]
+                if gone:
+                    now.unpin(*gone)
+                now.pin(*(state for state in states if state not in held))
+                now.resolve(control=control)
+            self._large = now
+            if not now.is_certified:
+                now.certify(control=control)
+        except SolveError:
+            self._large = None
+            raise
+        return now.outcome
+
+    def warm(self, problem: Problem) -> WarmProgram:
+        """Give the program of a problem, loaded already if it is the one of last time.
+
+        Parameters
+        ----------
+        problem : Problem
+            What `problem_for` gave.
+
+        Returns
+        -------
+        WarmProgram
+        """
+        now = self._warm
+        if now is None or not _is_same(now.problem, problem):
+            self._warm = now = WarmProgram(problem, threads=self.params.threads)
+        return now
+
+    def _extend(self, graph: HypothesisGraph, start: SolvedMovie) -> Problem:
+        """Give energies to the links that pins added."""
+        if self.params.preset != "adaptive":
+            return compute_energies(graph, self.params)
+        n, old = graph.n_detections, start.problem
+        place = np.searchsorted(graph.source * n + graph.target, old.source * n + old.target)
+        number = np.arange(old.link.shape[1])
+        link = np.tile(self.params.largest_energy * number, (graph.n_links, 1))
+        link[place] = old.link
+        capacity = np.minimum(old.capacity[graph.source], old.capacity[graph.target])
+        capacity[place] = old.link_capacity
+        return replace(old, source=graph.source, target=graph.target, link=link, link_capacity=capacity)
+
+
+def sort_out(graph: HypothesisGraph, pins: Iterable[Pin]) -> tuple[list[Pin], list[Pin]]:
+    """Sort pins into those that a graph can hold and those that are about objects it does not have.
+
+    An object that is not there is not tracked, so what says no of it holds by itself.
+
+    Parameters
+    ----------
+    graph : HypothesisGraph
+        Objects that are tracked.
+    pins : iterable of Pin
+        The pins.
+
+    Returns
+    -------
+    seen, left_out : list of Pin
+    """
+    seen, left_out = [], []
+    for pin in pins:
+        if all(graph.index_of(*place) is not None for place in pin.objects):
+            seen.append(pin)
+        elif pin.value:
+            left_out.append(pin)
+    return seen, left_out
+
+
+def _is_same(one: Problem, two: Problem) -> bool:
+    """Tell whether two problems of one movie have the same variables."""
+    return one is two or all(
+        np.array_equal(getattr(one, name), getattr(two, name))
+        for name in ("source", "target", "divides", "capacity", "external_children", "merge_sources")
+    )
+
+
+def _pinned_links(problem: Problem, states: Sequence[PinnedState]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+    """Group the links that are held in use by the object that they leave, and by the one that they reach."""
+    out: dict[int, list[int]] = {}
+    into: dict[int, list[int]] = {}
+    for link in dict.fromkeys(state.index for state in states if state.kind == "link" and state.low == 1):
+        out.setdefault(int(problem.source[link]), []).append(link)
+        into.setdefault(int(problem.target[link]), []).append(link)
+    return out, into
+
+
+def _name_pairs(problem: Problem, states: Sequence[PinnedState]) -> Problem:
+    """Add the divisions and merges that two pinned links of one object need, where no hypothesis names them."""
+    out, into = _pinned_links(problem, states)
+
+    def missing(
+        groups: dict[int, list[int]], ends: np.ndarray, whole: np.ndarray, pairs: np.ndarray
+    ) -> list[tuple[int, int, int, float]]:
+        known = {(int(w), *sorted(pair)) for w, pair in zip(whole, pairs.tolist(), strict=True)}
+        rows = []
+        for one, links in groups.items():
+            if len(links) != 2:
+                continue
+            first, second = sorted(int(ends[link]) for link in links)
+            if (one, first, second) not in known:
+                rows.append((one, first, second, float(problem.link[links, 1].sum())))
+        return rows
+
+    new = missing(out, problem.target, problem.external_parent, problem.external_children)
+    if new:
+        w, a, b, energy = (np.array(column) for column in zip(*new, strict=True))
+        problem = replace(
+            problem,
+            external_parent=np.r_[problem.external_parent, w],
+            external_children=np.concatenate([problem.external_children, np.column_stack([a, b])]),
+            external=np.concatenate([problem.external, np.column_stack([np.zeros(len(w)), energy])]),
+        )
+    new = missing(into, problem.source, problem.merge_target, problem.merge_sources)
+    if new:
+        w, a, b, energy = (np.array(column) for column in zip(*new, strict=True))
+        problem = replace(
+            problem,
+            merge_target=np.r_[problem.merge_target, w],
+            merge_sources=np.concatenate([problem.merge_sources, np.column_stack([a, b])]),
+            merge=np.concatenate([problem.merge, np.column_stack([np.zeros(len(w)), energy])]),
+        )
+    return problem
+
+
+def _widen(problem: Problem, states: Sequence[PinnedState]) -> Problem:
+    """Let pinned detections hold more objects than the others: the adaptive energies know mergers by name only."""
+    counts = {state.index: state.low for state in states if state.kind == "count" and state.low > 1}
+    for state in states:
+        if state.kind == "link" and state.low > 1:
+            for end in (int(problem.source[state.index]), int(problem.target[state.index])):
+                counts[end] = max(counts.get(end, 0), state.low)
+    out, into = _pinned_links(problem, states)
+    for one, links in into.items():
+        ways = [int(problem.source[link]) for link in links]
+        parting = [i for i in ways if len(out[i]) > 1]
+        if len(links) > 2 or (len(links) == 2 and parting):  # no hypothesis by name can say that
+            counts[one] = max(counts.get(one, 0), len(links))
+            counts |= {i: max(counts.get(i, 0), len(out[i])) for i in parting}
+    most, m = max(counts.values(), default=0), problem.detection.shape[1] - 1
+    if most <= 1 or not any(count > problem.capacity[i] for i, count in counts.items()):
+        return problem
+    capacity = problem.capacity.copy()
+    for i, count in counts.items():
+        capacity[i] = max(capacity[i], count)
+
+    def more(energy: np.ndarray, step: np.ndarray) -> np.ndarray:
+        extra = energy[:, -1:] + step[:, None] * np.arange(1, max(most - m, 0) + 1)
+        return np.column_stack([energy, extra])
+
+    ends = np.minimum(capacity[problem.source], capacity[problem.target])
+    wide = capacity > problem.capacity
+    return replace(
+        problem,
+        detection=more(problem.detection, np.zeros(len(capacity))),
+        capacity=capacity,
+        link=more(problem.link, np.maximum(problem.link[:, 1], 0)),
+        link_capacity=np.maximum(problem.link_capacity, ends),
+        appearance=more(problem.appearance, problem.appearance[:, 1]),
+        appearance_capacity=np.where(wide, capacity, problem.appearance_capacity),
+        disappearance=more(problem.disappearance, problem.disappearance[:, 1]),
+        disappearance_capacity=np.where(wide, capacity, problem.disappearance_capacity),
+    )

@@ -1,0 +1,1 @@
+"""The runs of the automatic tracker, side by side."""

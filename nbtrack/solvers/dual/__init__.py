@@ -1,0 +1,1 @@
+"""The engine for large problems: dual ascent over detections, an exact core, and regions that close the gap."""
