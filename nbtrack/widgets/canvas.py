@@ -41,6 +41,16 @@ class CanvasWidget(anywidget.AnyWidget, ViewState):
     epoch = traitlets.Int(0).tag(sync=True)
     window = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=(0.0, 255.0)).tag(sync=True)
     cache_bytes = traitlets.Int(256 * 2**20).tag(sync=True)
+    moves = traitlets.Int(0, help="how often this side has told the browser a frame").tag(sync=True)
+
+    def send_state(self, key: Any = None) -> None:
+        """Tell the browser; with a frame goes the number of times one was told, which it sends back with its keys."""
+        keys = {key} if isinstance(key, str) else key
+        if keys is not None and "t" in keys:
+            with self._lock_property(moves=self.moves + 1):
+                self.moves += 1
+            key = {*keys, "moves"}
+        super().send_state(key)
 
 
 class ImageCanvas(ImageView):
@@ -204,7 +214,10 @@ class ImageCanvas(ImageView):
 
     def _hear_key(self, content: dict[str, Any]) -> None:
         place = _read(content, int, "t", "z", "y", "x", "object_id")
+        (moves,) = _read({"moves": self.widget.moves} | content, int, "moves")
         self._be_at(place[0])
+        if moves != self.widget.moves:  # a frame that this side told was still on its way, and will be shown
+            self.widget.send_state("t")
         self.tell_key(KeyEvent(str(content.get("key")), *place))
 
     def _be_at(self, t: int) -> None:

@@ -108,6 +108,18 @@ def test_what_the_browser_shows_already_is_not_sent_to_it(canvas, tell, click, s
     assert "t" in states
 
 
+def test_key_that_crossed_a_frame_on_its_way_is_answered_with_its_own(canvas, tell, monkeypatch) -> None:
+    told = []
+    monkeypatch.setattr(type(canvas.state), "_send", lambda self, message, buffers=None: told.append(message["state"]))
+    canvas.goto(2)
+    assert told == [{"t": 2, "moves": 1}]
+    tell(canvas, "key", t=0, key="g", y=0, x=0, object_id=0, moves=0)  # pressed before the browser has heard of it
+    assert told[1:] == [{"t": 0, "moves": 2}]
+    tell(canvas, "key", t=1, key="g", y=0, x=0, object_id=0, moves=2)  # the browser went there by itself
+    assert (canvas.state.t, told[2:]) == (1, [])
+    assert last_error(canvas) is None
+
+
 def test_refused_click_brings_the_browser_back(canvas, click, sent) -> None:
     def refuse(event):
         raise EditError("No.")

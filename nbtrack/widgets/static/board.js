@@ -291,7 +291,7 @@ class Board {
     if (!told) return;
     const at = this.at?.inside ? this.at : { z: store.get("z"), y: -1, x: -1, object_id: 0 };
     const { z, y, x } = at, t = store.get("t"), object_id = at.pane && at.pane.shown.t !== t ? 0 : at.object_id;
-    store.model.send({ type: "key", key: name, t, z, y, x, object_id });
+    store.model.send({ type: "key", key: name, t, z, y, x, object_id, moves: store.get("moves") });
   }
   act(name) {
     const through = (this.at?.inside ? this.at.pane : this.main).through;
