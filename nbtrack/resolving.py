@@ -3,18 +3,27 @@
 Candidates and energies are found once and then stand still, so that a pin changes nothing but what follows from it. A
 pinned link that is no candidate is added with the energy of the worst one: a link that is held costs the same whatever
 the rest does, so its energy decides nothing.
+
+When objects are repaired, only candidates and energies that have to do with them are found anew. Everything that was
+learned from the whole movie stays as it was then (the weights of the adaptive preset, the usual size of an object, and
+where objects were seen to move), so that a repair changes nothing elsewhere and this is exact.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbtrack.adaptive.refreshing import weigh_again
 from nbtrack.errors import SolveError
+from nbtrack.hypotheses import link_again
 from nbtrack.model.energies import compute_energies
+from nbtrack.model.energy_tables import tabulate
 from nbtrack.solvers.control import Control
 from nbtrack.solvers.pinned import pinned_states
 from nbtrack.solvers.solve import solve_problem
@@ -22,14 +31,15 @@ from nbtrack.solvers.warm import WarmProgram
 from nbtrack.tracking import SolvedMovie, let_pinned_divide, read_result, solve_movie
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Iterable, Sequence
 
+    from nbtrack.adaptive.refreshing import Weighing
     from nbtrack.data.detections import Detections
+    from nbtrack.data.energies import Energies
     from nbtrack.data.graph import HypothesisGraph
     from nbtrack.data.movie import Movie
     from nbtrack.data.pins import Pin
-    from nbtrack.data.problem import Problem
+    from nbtrack.data.problem import Problem, Solution
     from nbtrack.data.result import TrackingResult
     from nbtrack.params import TrackingParams
     from nbtrack.solvers.control import Progress
@@ -60,6 +70,17 @@ class Resolved:
     left_out: tuple[Pin, ...]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """Candidates and energies without pins, and what they were made with."""
+
+    graph: HypothesisGraph
+    problem: Problem
+    explain: Callable[[HypothesisGraph, Problem, Solution], Energies]
+    weighing: Weighing | None
+    params: TrackingParams
+
+
 class Resolver:
     """Solve a movie again and again with other pins.
 
@@ -84,6 +105,10 @@ class Resolver:
         self.detections, self.params, self.movie = detections, params, movie
         self.seconds: float | None = None
         self._start: SolvedMovie | None = None
+        self._known: _Known | None = None
+        self._before: Resolver | None = None
+        self._is_repaired = False
+        self._lock = threading.RLock()
         self._warm: WarmProgram | None = None
         self._large: ResolvableProblem | None = None
 
@@ -101,12 +126,64 @@ class Resolver:
         -------
         SolvedMovie
         """
-        if self._start is None:
-            solved = solve_movie(self.detections, self.params, progress=progress, cancel=cancel)
-            if cancel is not None and cancel.is_set():
-                return solved
-            self._start = solved
-        return self._start
+        with self._lock:
+            if self._start is None:
+                if self._is_repaired:
+                    solved = self.solve_states((), progress=progress, cancel=cancel)
+                else:
+                    solved = solve_movie(self.detections, self.params, progress=progress, cancel=cancel)
+                if cancel is not None and cancel.is_set():
+                    return solved
+                self._start = solved
+            return self._start
+
+    def repaired(self, detections: Detections) -> Resolver:
+        """Go on with objects of which some were repaired.
+
+        Parameters
+        ----------
+        detections : Detections
+            The objects as they are now, in the same frames.
+
+        Returns
+        -------
+        Resolver
+            With what this one has learned. Only candidates and energies that have to do with changed frames are found
+            anew, when they are needed.
+        """
+        made = Resolver(detections, self.params, self.movie)
+        made._before, made._is_repaired = self, True
+        return made
+
+    @property
+    def known(self) -> _Known:
+        """Candidates and energies without pins."""
+        with self._lock:
+            if self._known is None and self._before is not None:
+                self._known, self._before = self._refresh(self._before), None
+            elif self._known is None:
+                start, params = self.start(), self.params
+                if params.object_size is None:
+                    params = replace(params, object_size=max(float(np.median(start.graph.size)), 1.0))
+                self._known = _Known(start.graph, start.problem, start.explain, start.weighing, params)
+            return self._known
+
+    def _refresh(self, before: Resolver) -> _Known:
+        """Find anew what has to do with the objects that are others than before."""
+        old, now = before.known, self.detections
+        frames = changed_frames(before.detections, now)
+        if old.weighing is not None:
+            weighing = weigh_again(old.weighing, now, self.params, frames)
+            return replace(
+                old,
+                graph=weighing.graph,
+                problem=weighing.problem(self.params),
+                explain=weighing.explain,
+                weighing=weighing,
+            )
+        graph = link_again(old.graph, now, self.params, frames)
+        problem, explain = compute_energies(graph, old.params), partial(tabulate, params=old.params)
+        return replace(old, graph=graph, problem=problem, explain=explain)
 
     def seen(self, pins: Iterable[Pin]) -> list[Pin]:
         """Keep the pins about objects that the tracker sees.
@@ -120,7 +197,7 @@ class Resolver:
         -------
         list of Pin
         """
-        return sort_out(self.start().graph, pins)[0]
+        return sort_out(self.known.graph, pins)[0]
 
     def problem_for(self, pins: Sequence[Pin]) -> tuple[HypothesisGraph, Problem, list[PinnedState]]:
         """Make the problem in which some pins can hold.
@@ -139,7 +216,7 @@ class Resolver:
         list of PinnedState
             The pins in the words of the graph.
         """
-        start = self.start()
+        start = self.known
         graph, states = pinned_states(start.graph, pins, self.params.objects_per_merger)
         problem = start.problem
         if graph.n_links != start.graph.n_links:
@@ -175,9 +252,13 @@ class Resolver:
             If pins contradict each other; they are named.
         """
         began = time.perf_counter()
-        start = self.start(progress=progress, cancel=cancel)
-        seen, left_out = sort_out(start.graph, pins)
-        solved = self.solve_states(seen, progress=progress, cancel=cancel) if seen else start
+        if not self._is_repaired:
+            self.start(progress=progress, cancel=cancel)
+        seen, left_out = sort_out(self.known.graph, pins)
+        if seen:
+            solved = self.solve_states(seen, progress=progress, cancel=cancel)
+        else:
+            solved = self.start(progress=progress, cancel=cancel)
         result = read_result(solved, self.detections, self.params, self.movie)
         self.seconds = time.perf_counter() - began
         return Resolved(result=result, left_out=tuple(left_out))
@@ -219,7 +300,7 @@ class Resolver:
                 pins=states,
                 control=control,
             )
-        explain = self.start().explain
+        explain = self.known.explain
         return SolvedMovie(
             graph=graph, problem=problem, outcome=outcome, pins=tuple(pins), states=states, explain=explain
         )
@@ -265,10 +346,10 @@ class Resolver:
             self._warm = now = WarmProgram(problem, threads=self.params.threads)
         return now
 
-    def _extend(self, graph: HypothesisGraph, start: SolvedMovie) -> Problem:
+    def _extend(self, graph: HypothesisGraph, start: _Known) -> Problem:
         """Give energies to the links that pins added."""
         if self.params.preset != "adaptive":
-            return compute_energies(graph, self.params)
+            return compute_energies(graph, start.params)
         n, old = graph.n_detections, start.problem
         place = np.searchsorted(graph.source * n + graph.target, old.source * n + old.target)
         number = np.arange(old.link.shape[1])
@@ -277,6 +358,29 @@ class Resolver:
         capacity = np.minimum(old.capacity[graph.source], old.capacity[graph.target])
         capacity[place] = old.link_capacity
         return replace(old, source=graph.source, target=graph.target, link=link, link_capacity=capacity)
+
+
+def changed_frames(old: Detections, new: Detections) -> list[int]:
+    """Tell in which frames two detections of one movie have other label images.
+
+    Parameters
+    ----------
+    old, new : Detections
+        The objects; frames that both share as one array are not compared.
+
+    Returns
+    -------
+    list of int
+    """
+    one, other = (getattr(d.labels, "painted", {}) for d in (old, new))
+    base = [getattr(d.labels, "frames", d.labels) for d in (old, new)]
+    asked = range(new.n_frames) if base[0] is not base[1] else sorted({*one, *other})
+    return [
+        t
+        for t in asked
+        if (t not in one or one[t] is not other.get(t))
+        and not np.array_equal(np.asarray(old.labels[t]), np.asarray(new.labels[t]))
+    ]
 
 
 def sort_out(graph: HypothesisGraph, pins: Iterable[Pin]) -> tuple[list[Pin], list[Pin]]:

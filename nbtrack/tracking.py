@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from nbtrack.adaptive.refreshing import Weighing
 from nbtrack.adaptive.tracker import track_adaptively
 from nbtrack.data.energies import Solved
 from nbtrack.data.pins import Pin
@@ -107,6 +108,8 @@ class SolvedMovie:
         The same in the words of the graph.
     explain : callable
         Writes the `Energies` of graph, problem and solution.
+    weighing : Weighing, optional
+        What the adaptive preset has measured and learned, so that repaired objects can be weighed again.
     """
 
     graph: HypothesisGraph
@@ -115,6 +118,7 @@ class SolvedMovie:
     pins: tuple[Pin, ...]
     states: Sequence[PinnedState]
     explain: Callable[[HypothesisGraph, Problem, Solution], Energies]
+    weighing: Weighing | None = None
 
     @cached_property
     def energies(self) -> Energies:
@@ -196,6 +200,7 @@ def solve_movie(
             pins=tuple(pins),
             states=answer.pins,
             explain=answer.explain,
+            weighing=Weighing.of(answer, detections, params),
         )
     else:
         solved = _solve_once(graph, params, pins, control)

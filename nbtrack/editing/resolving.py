@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable
 
+    from nbtrack.data.detections import Detections
     from nbtrack.data.result import SolveReport
     from nbtrack.editing.commands import Command
     from nbtrack.editing.repainting import Repaint
@@ -37,6 +38,7 @@ class Resolving(HoverEdits):
     left_out: tuple[Pin, ...] = ()
     """Pins that were left out that time, as the tracker does not see their objects."""
     _resolver: Resolver | None = None
+    _learned_from: Detections | None = None
 
     # ------------------------------------------------------------------ pins
     def pin(self, *pins: Pin) -> Change:
@@ -253,11 +255,18 @@ class Resolving(HoverEdits):
 
     @property
     def resolver(self) -> Resolver:
-        """What solves the rest of this session again; it keeps candidates and energies."""
+        """What solves the rest of this session again; it keeps candidates and energies.
+
+        What it learns from the whole movie it learns from the objects that the session began with. After a repair only
+        what has to do with the repaired objects is found anew.
+        """
         params = self.tracking or TrackingParams()
         now = self._resolver
-        if now is None or now.params != params or now.detections is not self.detections:
-            self._resolver = now = Resolver(self.detections, params, self.movie)
+        if now is None or now.params != params or self._learned_from is not self._original:
+            now, self._learned_from = Resolver(self._original, params, self.movie), self._original
+        if now.detections is not self.detections:
+            now = now.repaired(self.detections)
+        self._resolver = now
         return now
 
     def _resolve(

@@ -100,7 +100,7 @@ class Workspace:
         self.lineage = Lineage() if lineage is None else lineage.copy()
         self.tracking = tracking
         self.history = History(pins, detections)
-        self._known = detections
+        self._known = self._original = detections
         self.active_track = 0
         self._highest_started = 0
         self._checked: set[Division] = set()
@@ -170,7 +170,7 @@ class Workspace:
 
     @detections.setter
     def detections(self, value: Detections) -> None:
-        self.history.detections = self._known = value
+        self.history.detections = self._known = self._original = value
 
     @property
     def pins(self) -> tuple[Pin, ...]:
