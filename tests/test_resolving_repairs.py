@@ -48,7 +48,7 @@ def test_answer_is_that_of_solving_everything(session) -> None:
     session.resolve()
     assert session.report.status == "optimal"
     resolver = session.resolver
-    graph, problem, states = resolver.problem_for(resolver.seen(session.pins))
+    _graph, problem, states = resolver.problem_for(resolver.seen(session.pins))
     whole = solve_problem(problem, optimality_gap=0.0, pins=states)
     assert session.report.objective == pytest.approx(whole.report.objective, rel=1e-9, abs=1e-9)
     while session.history.can_undo:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nbtrack.adaptive.candidates import Candidates
-from nbtrack.adaptive.events import Hypotheses
 from nbtrack.adaptive.history import History
 from nbtrack.adaptive.objects import Objects, read_frames_again, read_objects
 from nbtrack.adaptive.tracker import Answer, Weighed, Weights, explainer, link, make_problem, weigh
@@ -24,6 +23,7 @@ from nbtrack.overlap import count_overlaps
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from nbtrack.adaptive.events import Hypotheses
     from nbtrack.data.detections import Detections
     from nbtrack.data.energies import Energies
     from nbtrack.data.graph import HypothesisGraph
