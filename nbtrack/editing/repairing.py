@@ -269,7 +269,8 @@ class Repairing(Resolving):
     @property
     def repaired_frames(self) -> tuple[int, ...]:
         """Frames whose objects are not those that the session began with."""
-        return tuple(sorted(getattr(self.detections.labels, "painted", ())))
+        now, first = (getattr(objects.labels, "painted", {}) for objects in (self.detections, self._original))
+        return tuple(sorted(t for t in {*now, *first} if now.get(t) is not first.get(t)))
 
     def write_labels(self, out: str | Path | None = None, *, overwrite: bool = False) -> Movie:
         """Write the label frames, repaired ones included, into a label movie.

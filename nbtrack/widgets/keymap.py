@@ -172,7 +172,7 @@ def kernel_keys(panel: Panel = "view") -> dict[str, str]:
     return views | told | {name: key.action for key in KEYS if key.where == panel for name in key.keys}
 
 
-def key_of(action: str, panel: Panel = "track") -> str:
+def key_of(action: str, panel: Panel | None = None) -> str:
     """Tell the key of an action as people read it.
 
     Parameters
@@ -180,14 +180,14 @@ def key_of(action: str, panel: Panel = "track") -> str:
     action : str
         For example ``"redo"``.
     panel : {"view", "track", "classify", "review"}, optional
-        Whose key.
+        Whose key; the first in the table if not given.
 
     Returns
     -------
     str
         For example ``"Shift+z"``.
     """
-    return next(_shown(key.keys[0]) for key in KEYS if key.action == action and key.where in ("image", "view", panel))
+    return next(_shown(key.keys[0]) for key in KEYS if key.action == action and panel in (None, key.where))
 
 
 def help_table(panel: Panel = "track") -> str:
