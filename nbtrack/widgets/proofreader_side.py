@@ -86,7 +86,7 @@ class ProofreaderSide:
                 button("undo", "undo", "", "Undo (z)"),
                 button("redo", "repeat", "", "Redo (Shift+z)"),
                 button("solve", "", "Solve", "Solve everything that is not held"),
-                button("refresh", "", "Look again", "Judge everything anew, with all that is held"),
+                button("refresh", "", "Judge", "Judge everything anew, with all that is held"),
                 button("learn", "", "Learn", "Learn the weights of the tracker from what is held"),
             ]
         )
@@ -100,7 +100,7 @@ class ProofreaderSide:
         )
         self._pins.widget.children = (*self._pins.widget.children, self.unpin)
         self.meter = ipywidgets.HTML(layout=Layout(margin="0"))
-        self.widget = ipywidgets.VBox([asked, steps, repairs, self._queue.widget, self._pins.widget, self.meter])
+        self.widget = ipywidgets.VBox([asked, steps, self.meter, repairs, self._queue.widget, self._pins.widget])
         self.widget.add_class("nbt-side")
 
     def ask(self, event: Event | None, *, hint: str = "") -> None:

@@ -123,9 +123,8 @@ class RepairTools:
             where = "of the prediction map" if self._prediction is not None else "of the usual size"
             return f"Add: click the middle of a missed object; it becomes one {where}. {escape} leaves."
         does = "Paint: press on an object and drag" if self.tool == "paint" else "Erase: press on an object and drag"
-        back = f"{key_of('undo', 'review')} takes a stroke back"
-        thinner, thicker = key_of("thinner", "review"), key_of("thicker", "review")
-        return f"{does}. {thinner} and {thicker} change the size, {back}, {escape} leaves."
+        thinner, thicker, undo = (key_of(action, "review") for action in ("thinner", "thicker", "undo"))
+        return f"{does}. Size: {thinner}\N{NO-BREAK SPACE}{thicker}. {undo} takes a stroke back, {escape} leaves."
 
     @property
     def can_apply(self) -> bool:
