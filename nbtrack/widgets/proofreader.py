@@ -340,11 +340,11 @@ class Proofreader:
         change = action(event)
         after = find_links(self.session.lineage)
         self._removed += ADDED * len(after - before) + REMOVED * len(before - after)
-        self.meter.count()
         self._decisions += 1
         self._seen.append((event.t, event.object_id))
         self.messages.say(change.message)
         self._next(event)
+        self._count()
         if self._decisions % REFRESH == 0:
             self.refresh()
 
@@ -397,6 +397,11 @@ class Proofreader:
         z, y, x = self.viewer.feed.center_of(event.t, event.object_id)
         self.film.show(event.t, round(y), round(x), z)
 
+    def _count(self) -> None:
+        """Count an action, when everything that it leads to is shown."""
+        self.meter.count()
+        self._show_meter()
+
     def _show_meter(self, doing: str = "") -> None:
         seconds = time.monotonic() - self._began
         rate = self._removed / max(seconds, 1.0) * 60
@@ -430,9 +435,9 @@ class Proofreader:
     def _repaired(self, repair: Repair) -> None:
         """Count a repair and say what it did."""
         self._removed += COSTS[repair.tool]
-        self.meter.count()
         self.messages.say(repair.change.message)
         self._stay()
+        self._count()
 
     def _learned(self, result: Callable[[], Any]) -> None:
         self._busy = False
