@@ -241,7 +241,7 @@ def _repair(
     transposed = d.matrix.T.tocsr()
     free = np.zeros(d.columns.size, bool)
     free[seeds] = True
-    hops = HOPS
+    hops, before = HOPS, 0
     while control.stop_status is None:
         for _ in range(hops):
             rows = np.zeros(d.matrix.shape[0], bool)
@@ -251,9 +251,9 @@ def _repair(
         answer = _solve_part(d, d.matrix, d.lower, d.upper, x, columns, limits, control)
         if answer.x is not None:
             return answer.x
-        if answer.status == "infeasible" and len(columns) == d.columns.size:
+        if answer.status == "infeasible" and len(columns) == before:  # it hangs together with nothing else
             raise SolveError("No answer keeps to everything that is fixed.", status="infeasible")
-        hops = 2
+        hops, before = 2, len(columns)
     return None
 
 
