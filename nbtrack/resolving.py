@@ -52,6 +52,8 @@ LARGE = 30_000
 """With so many detections a change is followed by looking around it only."""
 EXACT = 1e-9
 """Gap to which such an answer is proven."""
+AT_ONCE = 0.5
+"""Seconds that an answer which may wait for its proof spends on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,8 @@ class Resolver:
         Weights and limits.
     movie : Movie, optional
         The raw movie, to be passed on to views and files.
+    start : SolvedMovie, optional
+        The same movie solved with these parameters and without pins, if it is there already.
 
     Attributes
     ----------
@@ -101,14 +105,23 @@ class Resolver:
         How long the last solve took; None before the first.
     """
 
-    def __init__(self, detections: Detections, params: TrackingParams, movie: Movie | None = None) -> None:
+    def __init__(
+        self,
+        detections: Detections,
+        params: TrackingParams,
+        movie: Movie | None = None,
+        *,
+        start: SolvedMovie | None = None,
+    ) -> None:
         self.detections, self.params, self.movie = detections, params, movie
         self.seconds: float | None = None
-        self._start: SolvedMovie | None = None
+        self._start = start
         self._known: _Known | None = None
         self._before: Resolver | None = None
         self._is_repaired = False
         self._lock = threading.RLock()
+        self._last: SolvedMovie | None = None
+        self._proof: threading.Thread | None = None
         self._warm: WarmProgram | None = None
         self._large: ResolvableProblem | None = None
 
@@ -252,21 +265,74 @@ class Resolver:
             If pins contradict each other; they are named.
         """
         began = time.perf_counter()
+        solved, left_out = self.find(pins, progress=progress, cancel=cancel)
+        result = read_result(solved, self.detections, self.params, self.movie)
+        self.seconds = time.perf_counter() - began
+        return Resolved(result=result, left_out=left_out)
+
+    def find(
+        self,
+        pins: Iterable[Pin] = (),
+        *,
+        at_once: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> tuple[SolvedMovie, tuple[Pin, ...]]:
+        """Solve with pins; no lineage is read off.
+
+        Parameters
+        ----------
+        pins, progress, cancel
+            As for `solve`.
+        at_once : bool, optional
+            Whether the answer of a large movie may come before its proof, which then follows in the background
+            (`newest`).
+
+        Returns
+        -------
+        SolvedMovie
+        tuple of Pin
+            The pins that are left out.
+        """
+        began = time.perf_counter()
         if not self._is_repaired:
             self.start(progress=progress, cancel=cancel)
         seen, left_out = sort_out(self.known.graph, pins)
         if seen:
-            solved = self.solve_states(seen, progress=progress, cancel=cancel)
+            solved = self.solve_states(seen, at_once=at_once, progress=progress, cancel=cancel)
         else:
             solved = self.start(progress=progress, cancel=cancel)
-        result = read_result(solved, self.detections, self.params, self.movie)
         self.seconds = time.perf_counter() - began
-        return Resolved(result=result, left_out=tuple(left_out))
+        return solved, tuple(left_out)
+
+    def newest(self, *, wait: bool = False) -> SolvedMovie | None:
+        """Give what the proof in the background found for the pins of the last solve.
+
+        Parameters
+        ----------
+        wait : bool, optional
+            Whether to wait until it is proven.
+
+        Returns
+        -------
+        SolvedMovie or None
+            The best answer with its proof; None if there was nothing left to prove, or it is not done yet.
+        """
+        if self._proof is None or self._large is None or self._last is None:
+            return None
+        if wait:
+            self._proof.join()
+        if self._proof.is_alive():
+            return None
+        self._proof = None
+        self._last = replace(self._last, outcome=self._large.outcome)
+        return self._last
 
     def solve_states(
         self,
         pins: Sequence[Pin],
         *,
+        at_once: bool = False,
         progress: Callable[[Progress], None] | None = None,
         cancel: threading.Event | None = None,
     ) -> SolvedMovie:
@@ -274,8 +340,8 @@ class Resolver:
 
         Parameters
         ----------
-        pins, progress, cancel
-            As for `solve`.
+        pins, at_once, progress, cancel
+            As for `find`.
 
         Returns
         -------
@@ -288,7 +354,7 @@ class Resolver:
         params = self.params
         if params.solver == "auto":
             if problem.n_detections >= LARGE:
-                outcome = self._look_around(problem, states, control)
+                outcome = self._look_around(problem, states, control, at_once=at_once)
             else:
                 outcome = self.warm(problem).solve(states, optimality_gap=params.optimality_gap, control=control)
         else:
@@ -301,15 +367,18 @@ class Resolver:
                 control=control,
             )
         explain = self.known.explain
-        return SolvedMovie(
+        self._last = SolvedMovie(
             graph=graph, problem=problem, outcome=outcome, pins=tuple(pins), states=states, explain=explain
         )
+        return self._last
 
-    def _look_around(self, problem: Problem, states: Sequence[PinnedState], control: Control) -> Outcome:
+    def _look_around(
+        self, problem: Problem, states: Sequence[PinnedState], control: Control, *, at_once: bool
+    ) -> Outcome:
         """Solve a large problem around the pins that changed only, with a certificate for the whole."""
         from nbtrack.solvers.resolving import ResolvableProblem  # loads numba
 
-        now = self._large
+        now, self._proof = self._large, None
         try:
             if now is None or not _is_same(now.problem, problem):
                 gap = min(self.params.optimality_gap, EXACT)
@@ -320,9 +389,11 @@ class Resolver:
                 if gone:
                     now.unpin(*gone)
                 now.pin(*(state for state in states if state not in held))
-                now.resolve(control=control)
+                now.resolve(seconds=AT_ONCE if at_once else None, control=control)
             self._large = now
-            if not now.is_certified:
+            if at_once and not now.is_certified:
+                self._proof = now.certify_in_background()
+            elif not now.is_certified:
                 now.certify(control=control)
         except SolveError:
             self._large = None

@@ -21,7 +21,7 @@ from nbtrack.params import TrackingParams
 from nbtrack.solvers.control import Control
 from nbtrack.solvers.decode import decode
 from nbtrack.solvers.pinned import pinned_states
-from nbtrack.solvers.solve import solve_problem
+from nbtrack.solvers.solve import Outcome, solve_problem
 
 if TYPE_CHECKING:
     import threading
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from nbtrack.data.problem import Problem, Solution
     from nbtrack.solvers.control import Progress
     from nbtrack.solvers.pinned import PinnedState
-    from nbtrack.solvers.solve import Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -153,6 +152,7 @@ def read_result(
         solution=solution,
         pins=found.pins,
         explain=found.explain,
+        weighing=found.weighing,
     )
     return TrackingResult(
         lineage=decoded.lineage,
@@ -162,6 +162,35 @@ def read_result(
         movie=movie,
         solved=solved,
         **tables,
+    )
+
+
+def solved_of(result: TrackingResult, detections: Detections) -> SolvedMovie | None:
+    """Give the solved movie that a result was read off.
+
+    Parameters
+    ----------
+    result : TrackingResult
+        A result.
+    detections : Detections
+        The objects that it must be about.
+
+    Returns
+    -------
+    SolvedMovie or None
+        None if it is not there, is about other objects, or has pins.
+    """
+    solved = result.solved
+    if solved is None or solved.detections is not detections or solved.pins:
+        return None
+    return SolvedMovie(
+        graph=solved.graph,
+        problem=solved.problem,
+        outcome=Outcome(solved.solution, result.report),
+        pins=(),
+        states=(),
+        explain=solved.explain,
+        weighing=solved.weighing,
     )
 
 

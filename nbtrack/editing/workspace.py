@@ -95,6 +95,7 @@ class Workspace:
                 f"{len(movie)} movie frames. Check the time axis in `axes`."
             )
         self.movie = movie
+        self.result = lineage if isinstance(lineage, TrackingResult) else None
         if isinstance(lineage, TrackingResult):
             tracking, lineage = tracking or lineage.params, lineage.lineage
         self.lineage = Lineage() if lineage is None else lineage.copy()
