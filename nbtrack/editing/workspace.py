@@ -333,7 +333,7 @@ class Workspace:
         `pins` are held in place of what changed. Older pins that the action goes against are dropped, and those about
         objects that are no longer there. `about` are objects of which pixels change.
         """
-        detections = None if repainted is None else repaint(self.detections, repainted)
+        detections = None if repainted is None else repaint(self.detections, repainted, self.movie)
         touched = command.touches(self.lineage)
         meant = touched if decided is None else tuple(decided)
         before = relations_of(self.lineage, meant)
@@ -420,7 +420,7 @@ class Workspace:
                 entry["message"],
                 pins=lambda: PinChange(came, went),
                 joined=bool(entry.get("joined")),
-                detections=None if painted is None else repaint(self.detections, painted),
+                detections=None if painted is None else repaint(self.detections, painted, self.movie),
                 about=[(t, i) for t, i in entry.get("about", ())],
             )
             self.tracking = read_params(entry.get("tracking")) or self.tracking
