@@ -454,7 +454,7 @@ class KeptLabelling:
             If what the project keeps cannot be read or written.
         """
         old = self._labelling
-        if old is not None and old.detections is detections and old.movie is movie:
+        if old is not None and old.detections.labels is detections.labels and old.movie is movie:
             return old
         folder = None if self._project is None else self._project.labelling_folder
         if old is not None:

@@ -390,8 +390,10 @@ class Workflow(Answers):
             if old.repaired_frames:
                 keep_objects(self.project, old.detections)
             kept, log = put_log_aside(self.project), self.project.edit_log
-        begun = result.lineage if carried is None else carried.lineage
-        self.session = Session(old.movie, old.detections, begun, log=log, pins=pins, tracking=result.params)
+        objects, begun = old.detections, result if carried is None else carried.lineage
+        if result.detections.labels is objects.labels:
+            objects = result.detections  # with the probabilities that it was tracked with
+        self.session = Session(old.movie, objects, begun, log=log, pins=pins, tracking=result.params)
         self._found = self.session.detections
         self._follow_repairs()
         self._began_with_result = True

@@ -245,6 +245,23 @@ def test_labels_reach_the_automatic_tracker_and_come_back(app) -> None:
     assert (app.last_error, again.last_error) == (None, None)
 
 
+def test_a_classified_result_is_corrected_with_its_probabilities(app) -> None:
+    app.workflow.apply()
+    app.goto("Classify")
+    for t, object_id, count in ((0, 1, 1), (1, 1, 1), (2, 1, 2)):
+        app.classify.label(t, object_id, count)
+    labelling = app.workflow.labelling
+    app.goto("Track automatically")
+    app.auto.track()
+    result = app.auto.result
+    app._correct(result)
+    session = app.workflow.session
+    assert "p_count_2" in session.detections.table
+    assert session.resolver.start().outcome.report is result.report, "it need not be tracked again"
+    assert app.workflow.labelling is labelling
+    assert (app.proofreader.last_error, app.last_error) == (None, None)
+
+
 def test_damaged_labels_do_not_keep_anybody_from_tracking(app) -> None:
     app.workflow.apply()
     app.goto("Classify")
