@@ -167,7 +167,7 @@ def test_what_does_not_fit(movie, detections, volume) -> None:
 
 
 def test_other_objects_keep_the_colours_of_a_feature(movie, detections) -> None:
-    feed = FrameFeed(movie, detections)
+    feed = FrameFeed(movie, detections, None)
     feed.color_by = "size"
     kept = detections.table[(detections.table["t"] > 0) | (detections.table["object_id"] > 1)].reset_index(drop=True)
     feed.take_objects(replace(detections, table=kept))
