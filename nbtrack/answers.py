@@ -43,7 +43,7 @@ class Answers:
     def __init__(self, project: Project | None) -> None:
         self.project = project
         self.inputs: dict[str, Input] = {}
-        self.detections: Detections | None = None
+        self._found: Detections | None = None
         self.session: Session | None = None
         self.runs = Runs()
         self.result: TrackingResult | None = None
@@ -54,6 +54,11 @@ class Answers:
         self._stop_following: Callable[[], None] = lambda: None
         self._pins: tuple[Pin, ...] | None = None
         self._began_with_result = False
+
+    @property
+    def detections(self) -> Detections | None:
+        """The objects as they are now, repaired ones included; None before there are any."""
+        return self._found if self.session is None else self.session.detections
 
     @property
     def raw(self) -> Movie | None:
@@ -102,17 +107,17 @@ class Answers:
     @property
     def pins(self) -> tuple[Pin, ...]:
         """What is to be held fixed when these objects are tracked: for ``nbtrack.track(..., fixed=workflow.pins)``."""
-        if self._pins is None and self.project is not None and self.detections is not None:
-            self._pins = self.project.load_pins(hash_objects(self.detections))
+        if self._pins is None and self.project is not None and self._found is not None:
+            self._pins = self.project.load_pins(hash_objects(self._found))
         return self._pins or ()
 
     @pins.setter
     def pins(self, pins: Iterable[Pin]) -> None:
-        if self.detections is None:
+        if self._found is None:
             raise InputError("There are no objects yet that could be held fixed. Apply a threshold first.")
         new = tuple(pins)
         if self.project is not None:
-            self.project.save_pins(new, hash_objects(self.detections))
+            self.project.save_pins(new, hash_objects(self._found))
         self._pins = new
 
     # ------------------------------------------------------------------ helpers

@@ -16,6 +16,8 @@ from nbtrack.data.graph import HypothesisGraph
 from nbtrack.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from nbtrack.data.detections import Detections
@@ -46,6 +48,42 @@ def link_candidates(detections: Detections, params: TrackingParams) -> Hypothesi
     neighbors = _neighbors(params, graph.p_division, graph.n_detections)
     source, target, distance = _nearest(graph.t, graph.position, neighbors, params)
     return replace(graph, source=source, target=target, distance=distance)
+
+
+def link_again(
+    old: HypothesisGraph, detections: Detections, params: TrackingParams, frames: Sequence[int]
+) -> HypothesisGraph:
+    """Build the graph of candidate links anew after the objects of some frames have changed.
+
+    Parameters
+    ----------
+    old : HypothesisGraph
+        The graph before.
+    detections : Detections
+        The objects as they are now.
+    params : TrackingParams
+        As for the graph before.
+    frames : sequence of int
+        Frames whose objects are others; only links that begin or end there are looked for.
+
+    Returns
+    -------
+    HypothesisGraph
+        The same as `link_candidates` gives.
+    """
+    graph = collect_objects(detections, params)
+    if not np.array_equal(np.unique(graph.t), np.unique(old.t)):
+        return link_candidates(detections, params)  # other frames are neighbours in time
+    neighbors = _neighbors(params, graph.p_division, graph.n_detections)
+    source, target, distance = _nearest(graph.t, graph.position, neighbors, params, frames)
+    place = np.full(old.n_detections, -1)
+    place[~np.isin(old.t, frames)] = np.flatnonzero(~np.isin(graph.t, frames))
+    first, second = place[old.source], place[old.target]
+    stays = (first >= 0) & (second >= 0)
+    source, target = np.concatenate([first[stays], source]), np.concatenate([second[stays], target])
+    order = np.lexsort((target, source))
+    distance = np.concatenate([old.distance[stays], distance])[order]
+    return replace(graph, source=source[order], target=target[order], distance=distance)
 
 
 def collect_objects(detections: Detections, params: TrackingParams) -> HypothesisGraph:
@@ -211,14 +249,22 @@ def _neighbors(params: TrackingParams, p_division: np.ndarray | None, n: int) ->
 
 
 def _nearest(
-    t: np.ndarray, position: np.ndarray, forward: np.ndarray, params: TrackingParams
+    t: np.ndarray,
+    position: np.ndarray,
+    forward: np.ndarray,
+    params: TrackingParams,
+    only: Sequence[int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Join the nearest neighbours forwards and backwards, sorted by source and target."""
+    """Join the nearest neighbours forwards and backwards, sorted by source and target.
+
+    With `only`, pairs of frames of which none is among these are left out.
+    """
     frames, starts = np.unique(t, return_index=True)
     ends = np.r_[starts[1:], len(t)]
     keys = [np.zeros(0, np.int64)]
     n = len(t)
-    for now in range(len(frames) - 1):
+    asked = np.ones(len(frames), bool) if only is None else np.isin(frames, only)
+    for now in np.flatnonzero(asked[:-1] | asked[1:]).tolist():
         a, b = slice(starts[now], ends[now]), slice(starts[now + 1], ends[now + 1])
         i, j = _query(position[a], position[b], forward[a], params.max_distance)
         keys.append((i + a.start) * n + j + b.start)

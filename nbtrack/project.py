@@ -2,7 +2,8 @@
 
 ``project.json`` holds the format version, and for each stage its parameters and its inputs; ``results/STAGE/NAME.csv``
 the tables of a stage; ``edits.jsonl`` the edit log, which a `Session` writes and from which it comes back. Logs that
-were put aside are ``edits-1.jsonl``, ``edits-2.jsonl`` and so on; the objects of all logs are in ``objects``. The
+were put aside are ``edits-1.jsonl``, ``edits-2.jsonl`` and so on; the objects of all logs are in ``objects``, where
+``OBJECTS-repaired.h5`` is a label movie with the objects as the edits have left them. The
 folder ``labelling`` holds the labels of objects and the classifier that learned from them; ``pins/OBJECTS.json``
 what is held fixed when these objects are tracked.
 
@@ -44,6 +45,7 @@ RESULTS_FOLDER = "results"
 OBJECTS_FOLDER = "objects"
 LABELLING_FOLDER = "labelling"
 PINS_FOLDER = "pins"
+REPAIRED = "-repaired"
 UNFINISHED = "new-"
 """Names of label images begin so until they are complete and their hash is known."""
 VERSION = 1
@@ -312,13 +314,15 @@ class Project:
         except (OSError, ValueError, TypeError, LookupError) as error:
             raise InputError(f"`{file}` is damaged: {error}. Put back a copy, or remove it to begin anew.") from error
 
-    def objects_file(self, objects: str) -> Path:
+    def objects_file(self, objects: str, *, repaired: bool = False) -> Path:
         """Tell where label images are kept.
 
         Parameters
         ----------
         objects : str
             Hash of the objects, which their edit log names as well.
+        repaired : bool, optional
+            The label images as the repairs of the edit log have left them; the file is there if there are any.
 
         Returns
         -------
@@ -335,7 +339,7 @@ class Project:
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise InputError(f"`{folder}` cannot be made: {error}. Check the folder of the project.") from error
-        return folder / f"{objects[:16]}.h5"
+        return folder / f"{objects[:16]}{REPAIRED if repaired else ''}.h5"
 
     def remove_unused_objects(self) -> None:
         """Remove label images that no edit log belongs to, and what an interrupted run left.
@@ -348,7 +352,7 @@ class Project:
         used = {read_log_header(log)[0] for log in self.path.glob("edits*.jsonl")}
         if None in used:
             return
-        keep = {self.objects_file(objects) for objects in used if objects is not None}
+        keep = {self.objects_file(o, repaired=repaired) for o in used if o is not None for repaired in (False, True)}
         for file in (self.path / OBJECTS_FOLDER).glob("*.h5"):
             if file not in keep and not file.name.startswith(UNFINISHED):
                 _remove(file)

@@ -21,6 +21,7 @@ from nbtrack.classifiers.labelling import LABELS_FILE, Labelling
 from nbtrack.data.lineage import FALSE_TRACK_ID, Lineage
 from nbtrack.data.result import SolveReport, TrackingResult
 from nbtrack.editing.log import hash_objects
+from nbtrack.editing.repainting import write_labels
 from nbtrack.editing.session import Session
 from nbtrack.errors import EditError, InputError
 from nbtrack.inputs import KINDS, Input, first_params, read_input
@@ -174,6 +175,23 @@ def make_objects(
         found = segment(prediction, **asdict(params), out=made, progress=progress)
     path = made.replace(project.objects_file(hash_objects(found)))
     return replace(found, labels=read(path))
+
+
+def keep_objects(project: Project, detections: Detections) -> None:
+    """Write the label images of objects, repaired ones included, into the folder of a project.
+
+    Parameters
+    ----------
+    project : Project
+        Where.
+    detections : Detections
+        The objects.
+    """
+    path = project.objects_file(hash_objects(detections))
+    if not path.exists():
+        made = project.objects_file(f"{UNFINISHED}{uuid4().hex}")
+        write_labels(detections, made)
+        made.replace(path)
 
 
 def restore_objects(project: Project, kept: Kept) -> Detections | None:
@@ -436,7 +454,7 @@ class KeptLabelling:
             If what the project keeps cannot be read or written.
         """
         old = self._labelling
-        if old is not None and old.detections is detections and old.movie is movie:
+        if old is not None and old.detections.labels is detections.labels and old.movie is movie:
             return old
         folder = None if self._project is None else self._project.labelling_folder
         if old is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from nbtrack.adaptive.refreshing import Weighing
 from nbtrack.adaptive.tracker import track_adaptively
 from nbtrack.data.energies import Solved
 from nbtrack.data.pins import Pin
@@ -20,7 +21,7 @@ from nbtrack.params import TrackingParams
 from nbtrack.solvers.control import Control
 from nbtrack.solvers.decode import decode
 from nbtrack.solvers.pinned import pinned_states
-from nbtrack.solvers.solve import solve_problem
+from nbtrack.solvers.solve import Outcome, solve_problem
 
 if TYPE_CHECKING:
     import threading
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from nbtrack.data.problem import Problem, Solution
     from nbtrack.solvers.control import Progress
     from nbtrack.solvers.pinned import PinnedState
-    from nbtrack.solvers.solve import Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -107,6 +107,8 @@ class SolvedMovie:
         The same in the words of the graph.
     explain : callable
         Writes the `Energies` of graph, problem and solution.
+    weighing : Weighing, optional
+        What the adaptive preset has measured and learned, so that repaired objects can be weighed again.
     """
 
     graph: HypothesisGraph
@@ -115,6 +117,7 @@ class SolvedMovie:
     pins: tuple[Pin, ...]
     states: Sequence[PinnedState]
     explain: Callable[[HypothesisGraph, Problem, Solution], Energies]
+    weighing: Weighing | None = None
 
     @cached_property
     def energies(self) -> Energies:
@@ -149,6 +152,7 @@ def read_result(
         solution=solution,
         pins=found.pins,
         explain=found.explain,
+        weighing=found.weighing,
     )
     return TrackingResult(
         lineage=decoded.lineage,
@@ -158,6 +162,35 @@ def read_result(
         movie=movie,
         solved=solved,
         **tables,
+    )
+
+
+def solved_of(result: TrackingResult, detections: Detections) -> SolvedMovie | None:
+    """Give the solved movie that a result was read off.
+
+    Parameters
+    ----------
+    result : TrackingResult
+        A result.
+    detections : Detections
+        The objects that it must be about.
+
+    Returns
+    -------
+    SolvedMovie or None
+        None if it is not there, is about other objects, or has pins.
+    """
+    solved = result.solved
+    if solved is None or solved.detections is not detections or solved.pins:
+        return None
+    return SolvedMovie(
+        graph=solved.graph,
+        problem=solved.problem,
+        outcome=Outcome(solved.solution, result.report),
+        pins=(),
+        states=(),
+        explain=solved.explain,
+        weighing=solved.weighing,
     )
 
 
@@ -196,6 +229,7 @@ def solve_movie(
             pins=tuple(pins),
             states=answer.pins,
             explain=answer.explain,
+            weighing=Weighing.of(answer, detections, params),
         )
     else:
         solved = _solve_once(graph, params, pins, control)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtrack.answers import Answers, begins_with_tracks
-from nbtrack.editing.carrying import carry_pins
+from nbtrack.editing.carrying import carry_lineage, carry_pins
+from nbtrack.editing.label_copy import LabelCopy
 from nbtrack.editing.log import hash_objects
 from nbtrack.editing.session import Session
 from nbtrack.errors import EditError, InputError
@@ -27,6 +28,7 @@ from nbtrack.params import SegmentationParams
 from nbtrack.project import Project, read_log_header
 from nbtrack.records import (
     describe_work,
+    keep_objects,
     make_objects,
     put_log_aside,
     record_inputs,
@@ -69,9 +71,9 @@ class Workflow(Answers):
     params : SegmentationParams
         The parameters that were applied last, or a good start.
     detections : Detections or None
-        The objects; None before `apply`.
+        The objects as they are now, repaired ones included; None before `apply`.
     session : Session or None
-        The manual tracking of these objects.
+        The tracking of these objects by a person: by hand, or the correction of an automatic result.
     runs : Runs
         The automatic runs.
     result : TrackingResult or None
@@ -93,6 +95,7 @@ class Workflow(Answers):
         self.params = SegmentationParams()
         self._applied: tuple[SegmentationParams, Any] | None = None
         self._remembered: tuple[Movie, Movie] | None = None
+        self._label_copy: LabelCopy | None = None
         if self.project is not None:
             self._restore(self.project)
         self.runs.on_change(self._keep_run)
@@ -204,6 +207,12 @@ class Workflow(Answers):
         """
         self._observers.append(callback)
         return lambda: self._observers.remove(callback) if callback in self._observers else None
+
+    @property
+    def label_file(self) -> Path | None:
+        """The label movie of the project with the objects as they are now, repaired ones included; None without any."""
+        copy = self._label_copy
+        return None if copy is None else copy.path if copy.path.exists() else copy.original
 
     # ------------------------------------------------------------------ actions
     def load(
@@ -368,22 +377,35 @@ class Workflow(Answers):
             If the result is of other objects, or the project cannot be written.
         """
         old = self.session
-        if old is None or hash_objects(result.detections) != hash_objects(old.detections):
+        carried = None
+        if old is not None and hash_objects(result.detections) != hash_objects(old.detections):
+            carried = carry_lineage(result.lineage, result.detections, old.detections)
+        if old is None or (carried is not None and carried.n_kept < len(carried.lost)):
             raise InputError("`result` is of other objects than those of the workflow. Track again, then correct that.")
         said, kept = describe_work(self.session), None
         if len(old.history) and not force:
             raise EditError(f"The result would replace the manual tracking: {said}.{self._kept()}", forceable=True)
         pins, log = old.pins, None
         if self.project is not None:
+            if old.repaired_frames:
+                keep_objects(self.project, old.detections)
             kept, log = put_log_aside(self.project), self.project.edit_log
-        self.session = Session(old.movie, old.detections, result, log=log, pins=pins)
+        objects, begun = old.detections, result if carried is None else carried.lineage
+        if result.detections.labels is objects.labels:
+            objects = result.detections  # with the probabilities that it was tracked with
+        self.session = Session(old.movie, objects, begun, log=log, pins=pins, tracking=result.params)
+        self._found = self.session.detections
+        self._follow_repairs()
         self._began_with_result = True
         self._tell("objects")
         more = "" if kept is None else f" The manual tracking before it is kept in {kept.name}."
+        if carried is not None:
+            more += carried.message
         pending = len(self.session.pending_pins())
         if pending:
             more += f" {pending} of {len(pins)} pins do not hold in it yet; solve again to bring them in."
-        return f"The automatic result is now tracked by hand: {len(result.lineage.track_ids)} tracks.{more}"
+        n = len(self.session.lineage.track_ids)
+        return f"The automatic result is now corrected: {n} track{'s' * (n != 1)}.{more}"
 
     # ------------------------------------------------------------------ helpers
     def _kept(self) -> str:
@@ -414,7 +436,8 @@ class Workflow(Answers):
         if session is not self.session:
             self._forget_objects(session)
         again = session is self.session or (session is not None and len(session.history) > 0)
-        self.params, self.detections, self.session = params, detections, session
+        self.params, self._found, self.session = params, detections, session
+        self._follow_repairs()
         self._applied = params, self._source()
         self.notes.pop("session", None)
         said = f"There are {self._count()}."
@@ -423,6 +446,17 @@ class Workflow(Answers):
         if kept is not None:
             said += f" The manual tracking of the old objects is kept in {kept.name}."
         return said + (" They are the same as before, so their manual tracking stays." if again else "")
+
+    def _follow_repairs(self) -> None:
+        """Keep the label movie of the project in step with the repairs of the session."""
+        if self._label_copy is not None:
+            self._label_copy.close()
+        self._label_copy = None
+        if self.project is not None and self.session is not None and self._found is not None:
+            objects = hash_objects(self._found)
+            file = self.project.objects_file(objects)
+            if file.exists():
+                self._label_copy = LabelCopy(self.session, file, self.project.objects_file(objects, repaired=True))
 
     def _count(self) -> str:
         assert self.detections is not None, "asked after applying"
@@ -460,10 +494,11 @@ class Workflow(Answers):
             detections = restore_objects(project, kept)
             if detections is not None:
                 self.session = Session.reopen(self._raw_of(detections), detections, project.edit_log)
-                self.detections = detections
+                self._found = detections
+                self._follow_repairs()
                 self._began_with_result = begins_with_tracks(self.session)
                 try:
-                    self.result = restore_result(project, detections, self._raw_of(detections))
+                    self.result = restore_result(project, self.session.detections, self.session.movie)
                 except InputError as error:
                     self.notes["result"] = str(error)
                 if self.prediction is not None and project.state("segment") == "done":

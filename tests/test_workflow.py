@@ -456,7 +456,7 @@ def test_an_automatic_result_is_corrected(files) -> None:
         work.correct(result)
     work.apply(SegmentationParams(channel=1))
     result = nbt.track(work.detections)
-    assert "is now tracked by hand" in work.correct(result)
+    assert "is now corrected" in work.correct(result)
     assert work.session.lineage.track_ids == result.lineage.track_ids
     assert "edits-1" not in work.correct(result), "nothing was done by hand"
     work.session.mark_false(0, 1, force=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
+from nbtrack.adaptive.objects import Overlaps
+
 if TYPE_CHECKING:
     from nbtrack.adaptive.objects import Objects
     from nbtrack.params import TrackingParams
@@ -33,7 +35,11 @@ class Candidates(NamedTuple):
 
 
 def find_candidates(
-    objects: Objects, params: TrackingParams, velocity: np.ndarray | None, wanted: np.ndarray
+    objects: Objects,
+    params: TrackingParams,
+    velocity: np.ndarray | None,
+    wanted: np.ndarray,
+    frames: np.ndarray | None = None,
 ) -> Candidates:
     """Join each object with its nearest neighbours, forwards and backwards, and with all that it overlaps.
 
@@ -47,18 +53,25 @@ def find_candidates(
         Step that each object is expected to make.
     wanted : ndarray of int, shape (pairs, 2)
         Further pairs of source and target, whatever their distance.
+    frames : ndarray of int, optional
+        Numbers of frames: only links that begin or end in one of them are looked for; all if not given.
 
     Returns
     -------
     Candidates
     """
     n = max(len(objects), 1)
-    reach = min(params.reach * float(np.median(objects.radius)), params.max_distance)
+    reach = min(params.reach * objects.usual_radius, params.max_distance)
     n_frames = len(objects.times)
     starts = np.searchsorted(objects.frame, np.arange(n_frames + 1))
     keys = [wanted[:, 0] * n + wanted[:, 1]]
+    asked = np.ones(n_frames, bool) if frames is None else np.isin(np.arange(n_frames), frames)
+    overlaps = [
+        Overlaps(*(part[asked[objects.frame[found.first]] | asked[objects.frame[found.second]]] for part in found))
+        for found in objects.overlaps.values()
+    ]
     for step in range(1, params.missed_frames + 2):
-        for k in range(n_frames - step):
+        for k in np.flatnonzero(asked[: n_frames - step] | asked[step:]).tolist() if step < n_frames else ():
             a, b = slice(starts[k], starts[k + 1]), slice(starts[k + step], starts[k + step + 1])
             expected = objects.position[a] + objects.drift[k : k + step].sum(axis=0)
             if velocity is not None:
@@ -68,12 +81,11 @@ def find_candidates(
             keys.append((i + a.start) * n + j + b.start)
             j, i = _nearest(there, expected, params.neighbors, reach)
             keys.append((i + a.start) * n + j + b.start)
-        found = objects.overlaps[step]
-        keys.append(found.first * n + found.second)
+    keys += [found.first * n + found.second for found in overlaps]
     key = np.unique(np.concatenate(keys))
     source, target = key // n, key % n
     overlap = np.zeros(len(key))
-    for found in objects.overlaps.values():
+    for found in overlaps:
         overlap[np.searchsorted(key, found.first * n + found.second)] = found.pixels
     if not objects.has_labels:
         overlap = _disk_overlap(objects, source, target)

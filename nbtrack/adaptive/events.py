@@ -77,6 +77,7 @@ def propose_divisions(
     p_division: np.ndarray | None,
     history: History | None,
     held: np.ndarray,
+    learned: np.ndarray | None = None,
 ) -> Hypotheses:
     """Pair the cheapest links that leave each object.
 
@@ -101,6 +102,8 @@ def propose_divisions(
         What the last pass saw.
     held : ndarray of bool, shape (a,)
         Links that a person holds; nothing about them is left out.
+    learned : ndarray of float, optional
+        Weights that were learned before; else they are learned here, if that is wanted.
 
     Returns
     -------
@@ -108,8 +111,9 @@ def propose_divisions(
     """
     first, second, features = _pairs(objects, candidates.source, candidates.target, candidates, energy, held)
     mother, pair = candidates.source[first], np.column_stack([candidates.target[first], candidates.target[second]])
-    weights, saved = np.array(params.division_weights), params.largest_energy - params.division_cost
-    if history is not None and params.self_training:
+    saved = params.largest_energy - params.division_cost
+    weights = np.array(params.division_weights) if learned is None else learned
+    if learned is None and history is not None and params.self_training:
         examples = history.division_examples(mother, pair)
         weights = _train(features, *examples, np.r_[weights, saved], params.prior_strength)
     n = len(mother)
@@ -137,6 +141,7 @@ def propose_merges(
     *,
     history: History | None,
     held: np.ndarray,
+    learned: np.ndarray | None = None,
 ) -> Hypotheses:
     """Pair the cheapest links that reach each object: two objects of which one is left.
 
@@ -156,6 +161,8 @@ def propose_merges(
         What the last pass saw.
     held : ndarray of bool, shape (a,)
         Links that a person holds; nothing about them is left out.
+    learned : ndarray of float, optional
+        Weights that were learned before; else they are learned here, if that is wanted.
 
     Returns
     -------
@@ -165,8 +172,9 @@ def propose_merges(
     names = tuple(PAIR_TERMS[k] for k in MERGE_TERMS)
     merged, pair = candidates.target[first], np.column_stack([candidates.source[first], candidates.source[second]])
     features = features[:, MERGE_TERMS]
-    weights, saved = np.array(params.merge_weights), params.largest_energy - params.merge_cost
-    if history is not None and params.self_training:
+    saved = params.largest_energy - params.merge_cost
+    weights = np.array(params.merge_weights) if learned is None else learned
+    if learned is None and history is not None and params.self_training:
         examples = history.merge_examples(merged, pair)
         weights = _train(features, *examples, np.r_[weights, saved], params.prior_strength)
     found = Hypotheses(

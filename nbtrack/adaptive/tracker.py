@@ -59,6 +59,12 @@ class Answer:
         Writes the `Energies` of graph, problem and solution.
     pins : list of PinnedState
         What was held, in the words of the graph.
+    objects : Objects
+        What was measured.
+    history : History or None
+        What the last pass knew of the one before.
+    weighed : Weighed
+        All candidates of the last pass.
     """
 
     graph: HypothesisGraph
@@ -66,11 +72,30 @@ class Answer:
     outcome: Outcome
     explain: Callable[[HypothesisGraph, Problem, Solution], Energies]
     pins: list[PinnedState]
+    objects: Objects
+    history: History | None
+    weighed: Weighed
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Weighed:
-    """All candidates of one pass with their energies."""
+class Weighed:
+    """All candidates of one pass with their energies.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        Links, sorted by source and target.
+    link_terms : ndarray of float, shape (a, terms)
+        Terms of each link, which add up to its energy.
+    link_energy : ndarray of float, shape (a,)
+        Energy of each link.
+    link_weights : dict of str to float
+        What the features of links were weighed with, the offset last.
+    divisions, merges : Hypotheses
+        What names three objects.
+    appearance, disappearance : ndarray of float, shape (n,)
+        Energy of a beginning and of an end.
+    """
 
     candidates: Candidates
     link_terms: np.ndarray
@@ -80,6 +105,28 @@ class _Weighed:
     merges: Hypotheses
     appearance: np.ndarray
     disappearance: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Weights that a movie has taught.
+
+    Parameters
+    ----------
+    link, division, merge : ndarray of float
+        Of the features of links (the offset last), divisions and merges.
+    """
+
+    link: np.ndarray
+    division: np.ndarray
+    merge: np.ndarray
+
+    @classmethod
+    def of(cls, weighed: Weighed) -> Weights:
+        """Read them off what was weighed with them."""
+        parts = (weighed.link_weights, weighed.divisions.weights, weighed.merges.weights)
+        link, division, merge = (np.array(list(weights.values())) for weights in parts)
+        return cls(link=link, division=division, merge=merge)
 
 
 def track_adaptively(
@@ -112,17 +159,9 @@ def track_adaptively(
     history: History | None = None
     for turn in range(params.passes):
         is_last = turn == params.passes - 1
-        weighed = _weigh(objects, graph, params, history, pairs, pins)
-        linked = replace(
-            graph,
-            source=weighed.candidates.source,
-            target=weighed.candidates.target,
-            distance=np.linalg.norm(
-                graph.position[weighed.candidates.source] - graph.position[weighed.candidates.target], axis=1
-            ),
-        )
-        linked, states = pinned_states(linked, pins, params.objects_per_merger)
-        problem = _make_problem(linked, weighed, params)
+        weighed = weigh(objects, graph, params, history, pairs, pins)
+        linked, states = pinned_states(link(graph, weighed), pins, params.objects_per_merger)
+        problem = make_problem(linked, weighed, params)
         divides = np.zeros(len(objects), bool)
         divides[[state.index for state in states if state.kind == "division" and state.low]] = True
         problem = replace(problem, divides=divides)
@@ -137,25 +176,68 @@ def track_adaptively(
         if is_last or control.stop_status is not None:
             break
         history = look_back(objects, problem, outcome.solution, params)
-    explain = partial(_energies, drift=objects.drift, weighed=weighed, has_counts=graph.p_count is not None)
-    return Answer(graph=linked, problem=problem, outcome=outcome, explain=explain, pins=states)
+    return Answer(
+        graph=linked,
+        problem=problem,
+        outcome=outcome,
+        explain=explainer(graph, objects, weighed),
+        pins=states,
+        objects=objects,
+        history=history,
+        weighed=weighed,
+    )
 
 
-def _weigh(
+def link(graph: HypothesisGraph, weighed: Weighed) -> HypothesisGraph:
+    """Give a graph the links that were weighed."""
+    source, target = weighed.candidates.source, weighed.candidates.target
+    distance = np.linalg.norm(graph.position[source] - graph.position[target], axis=1)
+    return replace(graph, source=source, target=target, distance=distance)
+
+
+def explainer(
+    graph: HypothesisGraph, objects: Objects, weighed: Weighed
+) -> Callable[[HypothesisGraph, Problem, Solution], Energies]:
+    """Give a function that writes all energies as tables."""
+    return partial(_energies, drift=objects.drift, weighed=weighed, has_counts=graph.p_count is not None)
+
+
+def weigh(
     objects: Objects,
     graph: HypothesisGraph,
     params: TrackingParams,
     history: History | None,
     wanted: np.ndarray,
     pins: Sequence[Pin],
-) -> _Weighed:
-    """Find all candidates of a pass and their energies; what no best answer has is left out."""
+    *,
+    learned: Weights | None = None,
+    frames: np.ndarray | None = None,
+) -> Weighed:
+    """Find all candidates of a pass and their energies; what no best answer has is left out.
+
+    Parameters
+    ----------
+    objects, graph, params, history
+        What is tracked, how, and what the pass before has seen.
+    wanted : ndarray of int, shape (pairs, 2)
+        Links that pins ask for.
+    pins : sequence of Pin
+        What is held.
+    learned : Weights, optional
+        Weights that were learned before; else they are learned here, if that is wanted.
+    frames : ndarray of int, optional
+        Numbers of frames: only candidates that have to do with one of them.
+
+    Returns
+    -------
+    Weighed
+    """
     velocity = None if history is None else history.velocity
-    found = find_candidates(objects, params, velocity, wanted)
+    found = find_candidates(objects, params, velocity, wanted, frames)
     features = link_features(objects, found, velocity)
     near = found.step == 1
-    weights = np.r_[params.link_weights, params.link_offset]
-    if params.self_training:
+    weights = np.r_[params.link_weights, params.link_offset] if learned is None else learned.link
+    if params.self_training and learned is None:
         weights = train_links(found.source[near], found.target[near], features[near], weights, params.prior_strength)
     terms, energy = _link_terms(features, weights, found.step, params)
     inner = np.clip(objects.border / max(params.border_reach, 1e-9), 0, 1)
@@ -164,9 +246,26 @@ def _weigh(
     disappearance = params.disappearance * np.where(objects.frame == len(objects.times) - 1, 0.0, inner)
     held = _held(objects, graph, found, wanted, pins)
     divisions = propose_divisions(
-        objects, found, energy, appearance, params, p_division=graph.p_division, history=history, held=held
+        objects,
+        found,
+        energy,
+        appearance,
+        params,
+        p_division=graph.p_division,
+        history=history,
+        held=held,
+        learned=None if learned is None else learned.division,
     )
-    merges = propose_merges(objects, found, energy, disappearance, params, history=history, held=held)
+    merges = propose_merges(
+        objects,
+        found,
+        energy,
+        disappearance,
+        params,
+        history=history,
+        held=held,
+        learned=None if learned is None else learned.merge,
+    )
     nothing = np.zeros(0, np.int64)
     if not params.divisible:
         divisions = divisions.only(nothing)
@@ -175,7 +274,7 @@ def _weigh(
     kept = held | (energy < appearance[found.target] + disappearance[found.source])
     if not params.one_frame_tracks or graph.p_count is not None:
         kept[:] = True
-    return _Weighed(
+    return Weighed(
         candidates=Candidates(*(part[kept] for part in found)),
         link_terms=terms[kept],
         link_energy=energy[kept],
@@ -208,7 +307,7 @@ def _link_terms(
     return terms, terms.sum(axis=1)
 
 
-def _make_problem(graph: HypothesisGraph, weighed: _Weighed, params: TrackingParams) -> Problem:
+def make_problem(graph: HypothesisGraph, weighed: Weighed, params: TrackingParams) -> Problem:
     """Put counts, links, divisions and merges into one problem."""
     n, a = graph.n_detections, graph.n_links
     m = 1
@@ -253,7 +352,7 @@ def _energies(
     solution: Solution,
     *,
     drift: np.ndarray,
-    weighed: _Weighed,
+    weighed: Weighed,
     has_counts: bool,
 ) -> Energies:
     """Write all terms as tables."""

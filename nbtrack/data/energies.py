@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -114,6 +114,8 @@ class Solved:
         What a person held fixed.
     explain : callable
         Writes the `Energies` of graph, problem and solution; done only when they are asked for.
+    weighing : object, optional
+        What the adaptive preset has measured and learned, see `nbtrack.adaptive.refreshing`.
     """
 
     detections: Detections
@@ -122,3 +124,4 @@ class Solved:
     solution: Solution
     pins: tuple[Pin, ...]
     explain: Callable[[HypothesisGraph, Problem, Solution], Energies]
+    weighing: Any = None

@@ -23,7 +23,7 @@ import pandas as pd
 from nbtrack.errors import EditError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 FALSE_TRACK_ID = -1
 """Track id of a false detection in tables."""
@@ -461,6 +461,34 @@ class Lineage:
         twin._divisions = dict(self._divisions)
         twin._parents = dict(self._parents)
         return twin
+
+    def part(self, tracks: Collection[int], objects: Iterable[tuple[int, int]]) -> Lineage:
+        """Make a lineage of some tracks, and of the false detections among some objects.
+
+        Parameters
+        ----------
+        tracks : collection of int
+            With every track that shares an object or a division with one of them.
+        objects : iterable of (t, object_id)
+            Objects whose mark as a false detection is taken along.
+
+        Returns
+        -------
+        Lineage
+        """
+        some = Lineage()
+        for track in tracks:
+            held = some._tracks[track] = dict(self._tracks[track])
+            for t, object_id in held.items():
+                some._frames.setdefault(t, {})[object_id] = self._frames[t][object_id]
+            if track in self._divisions:
+                some._divisions[track] = self._divisions[track]
+            if track in self._parents:
+                some._parents[track] = self._parents[track]
+        for t, object_id in objects:
+            if self.is_false(t, object_id):
+                some._false.setdefault(t, set()).add(object_id)
+        return some
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Lineage):

@@ -120,6 +120,8 @@ def pins_of_change(before: Relations, after: Relations, lineage: Lineage) -> lis
 def is_held(lineage: Lineage, pin: Pin) -> bool:
     """Tell whether a lineage is as a pin wants it.
 
+    A link that is used holds as well if all objects of a merger use it: how many there are is said by a count.
+
     Parameters
     ----------
     lineage : Lineage
@@ -138,8 +140,8 @@ def is_held(lineage: Lineage, pin: Pin) -> bool:
         return len(tracks) == pin.value
     around = [(track, *_neighbors(lineage, track, pin.t)) for track in tracks]
     if pin.kind == "link":
-        target = pin.objects[1]
-        return sum(following == target for _, _, after in around for _, following in after) == pin.value
+        used = sum(following == pin.objects[1] for _, _, after in around for _, following in after)
+        return used >= 1 if pin.value == 1 else used == pin.value
     if pin.kind == "division":
         return any(len(after) > 1 for _, _, after in around) == bool(pin.value)
     if pin.kind == "appearance":

@@ -1,4 +1,4 @@
-"""Carry pins over to other objects of the same movie, as after a changed threshold."""
+"""Carry pins and lineages over to other objects of the same movie, as after a changed threshold or a repair."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbtrack.data.lineage import Lineage
 from nbtrack.overlap import count_overlaps, sum_counts
 
 if TYPE_CHECKING:
@@ -62,14 +63,7 @@ def carry_pins(pins: Iterable[Pin], old: Detections, new: Detections) -> Carried
     Carried
         A pin that says no of an object that is gone is left out of both.
     """
-    matches: dict[int, dict[int, int]] = {}
-
-    def find(t: int, object_id: int) -> int | None:
-        if t not in matches:
-            fits = t < new.n_frames and old.frame_shape == new.frame_shape
-            matches[t] = match_frame(np.asarray(old.labels[t]), np.asarray(new.labels[t])) if fits else {}
-        return matches[t].get(object_id)
-
+    find = _Finder(old, new)
     kept, lost = [], []
     for pin in pins:
         found = [find(*place) for place in pin.objects]
@@ -80,6 +74,101 @@ def carry_pins(pins: Iterable[Pin], old: Detections, new: Detections) -> Carried
         elif pin.value:
             lost.append(pin)
     return Carried(tuple(kept), tuple(lost))
+
+
+@dataclass(frozen=True)
+class CarriedLineage:
+    """A lineage in the ids of other objects.
+
+    Parameters
+    ----------
+    lineage : Lineage
+        What could be carried over.
+    n_kept : int
+        Objects in it.
+    lost : tuple of (t, object_id)
+        Old objects that are not among the new ones.
+    n_divisions_lost : int
+        Divisions of which an object is gone.
+    """
+
+    lineage: Lineage
+    n_kept: int
+    lost: tuple[tuple[int, int], ...]
+    n_divisions_lost: int
+
+    @property
+    def message(self) -> str:
+        """A sentence with a space before it; nothing if all objects are there."""
+        if not self.lost:
+            return ""
+        n = len(self.lost)
+        listed = "; ".join(f"object {i} in frame {t}" for t, i in self.lost[:3]) + ("; ..." if n > 3 else "")
+        said = f" {self.n_kept} of its objects were found again, {n} {'were' if n != 1 else 'was'} not: {listed}."
+        if self.n_divisions_lost:
+            said += f" So {self.n_divisions_lost} division{'s are' if self.n_divisions_lost != 1 else ' is'} left out."
+        return f"{said} What took their place has no track until it is solved again."
+
+
+def carry_lineage(lineage: Lineage, old: Detections, new: Detections) -> CarriedLineage:
+    """Find the objects of a lineage among other objects of the same movie.
+
+    Parameters
+    ----------
+    lineage : Lineage
+        Of the old objects; it is not changed.
+    old, new : Detections
+        The objects.
+
+    Returns
+    -------
+    CarriedLineage
+        Tracks keep their ids. An object that is gone leaves a gap in its track.
+    """
+    find, made = _Finder(old, new), Lineage()
+    lost: list[tuple[int, int]] = []
+    kept = 0
+    for track in lineage.track_ids:
+        for t, object_id in lineage.objects_of(track).items():
+            found = find(t, object_id)
+            if found is None:
+                lost.append((t, object_id))
+            else:
+                made.assign(t, found, track)
+    for t in lineage.frames_with_false():
+        for object_id in sorted(lineage.false_at(t)):
+            found = find(t, object_id)
+            if found is None:
+                lost.append((t, object_id))
+            else:
+                made.mark_false(t, found)
+                kept += 1
+    kept += sum(len(made.labelled(t)) for t in range(new.n_frames))
+    whole = 0
+    for division in sorted(lineage.divisions.values()):
+        parts = [(division.parent_track_id, max), *((child, min) for child in division.children)]
+        ends = [(end(lineage.objects_of(track)), lineage.objects_of(track)) for track, end in parts]
+        if all(find(t, objects[t]) is not None for t, objects in ends):
+            made.divide(division.t, division.parent_track_id, *division.children)
+            whole += 1
+    gone = tuple(sorted(dict.fromkeys(lost)))
+    return CarriedLineage(made, kept, gone, len(lineage.divisions) - whole)
+
+
+class _Finder:
+    """Finds old objects among new ones; each frame is looked at once, and only if it has changed."""
+
+    def __init__(self, old: Detections, new: Detections) -> None:
+        self._old, self._new = old, new
+        self._fits = old.frame_shape == new.frame_shape
+        self._matches: dict[int, dict[int, int]] = {}
+
+    def __call__(self, t: int, object_id: int) -> int | None:
+        if t not in self._matches:
+            fits = self._fits and t < self._new.n_frames
+            frames = [np.asarray(objects.labels[t]) for objects in (self._old, self._new)] if fits else []
+            self._matches[t] = match_frame(*frames) if fits else {}
+        return self._matches[t].get(object_id)
 
 
 def match_frame(old: np.ndarray, new: np.ndarray) -> dict[int, int]:

@@ -86,10 +86,13 @@ class History:
         The pins that hold now.
     detections : Detections or None
         The objects as they are now.
+    touched : dict of (t, object_id) to None
+        Objects that steps changed, or took back, since somebody emptied it.
     """
 
     def __init__(self, pins: Iterable[Pin] = (), detections: Detections | None = None) -> None:
         self.detections = detections
+        self.touched: dict[tuple[int, int], None] = {}
         self._done: list[Step] = []
         self._undone: list[Step] = []
         self.pins = PinList(pins)
@@ -163,6 +166,7 @@ class History:
         touched = command.touches(lineage)
         inverse = command.apply(lineage)
         pairs = dict.fromkeys([*touched, *command.touches(lineage), *about])
+        self.touched |= pairs
         change = Change(tuple(t for t, _ in pairs), tuple(i for _, i in pairs), message)
         pin_change = pins()
         self.pins.apply(pin_change)
@@ -242,6 +246,7 @@ class History:
     def _turn(self, step: Step, lineage: Lineage) -> Step:
         """Take a step back, and give the step that takes that back."""
         inverse = step.inverse.apply(lineage)
+        self.touched |= dict.fromkeys(step.change.pairs)
         self.pins.apply(step.pins)
         back = step.detections
         if back is not None:

@@ -15,6 +15,7 @@ import pandas as pd
 from nbtrack.data.columns import detection_columns
 from nbtrack.data.label_store import LabelStore
 from nbtrack.errors import InputError
+from nbtrack.features import FEATURES, measure
 from nbtrack.regions import region_table, scan_regions
 
 if TYPE_CHECKING:
@@ -138,11 +139,12 @@ class Repaint:
             raise InputError(f"`values` must be a repainted box: {error}.") from error
 
 
-def repaint(detections: Detections, change: Repaint) -> Detections:
+def repaint(detections: Detections, change: Repaint, movie: Movie | None = None) -> Detections:
     """Put new labels into one frame and measure its objects again.
 
-    Columns that the segmentation does not give are kept for objects of the same id and size; for the others the
-    probabilities say one object that divides as often as any, and other features are not known.
+    Columns that the segmentation does not give are kept for objects of the same id and size. For the others, features
+    of `nbtrack.features` are measured, as far as the raw images are there; probabilities say one object that divides as
+    often as any, and other columns are not known.
 
     Parameters
     ----------
@@ -150,6 +152,8 @@ def repaint(detections: Detections, change: Repaint) -> Detections:
         The objects.
     change : Repaint
         What is new.
+    movie : Movie, optional
+        The raw images, of one channel, for features of brightness.
 
     Returns
     -------
@@ -165,9 +169,11 @@ def repaint(detections: Detections, change: Repaint) -> Detections:
     if extra:
         old = table.iloc[rows].set_index("object_id")
         same = old["size"].reindex(found["object_id"]).to_numpy() == found["size"].to_numpy()
+        measured = _features(frame, change.t, detections, extra, movie)
         for name in extra:
             values = old[name].reindex(found["object_id"]).to_numpy(float, copy=True)
-            values[~same] = _guess(name, table[name].to_numpy(float))
+            new = measured[name].to_numpy(float) if name in measured else _guess(name, table[name].to_numpy(float))
+            values[~same] = new[~same] if isinstance(new, np.ndarray) else new
             found[name] = values
     whole = pd.concat([before, found[table.columns]], ignore_index=True)
     whole = pd.concat([whole, after], ignore_index=True).astype(table.dtypes)
@@ -176,6 +182,22 @@ def repaint(detections: Detections, change: Repaint) -> Detections:
     frames = labels.frames if isinstance(labels, EditedLabels) else labels
     edited = EditedLabels(frames, painted | {change.t: frame})
     return replace(detections, labels=edited, table=whole)
+
+
+def _features(
+    frame: np.ndarray, t: int, detections: Detections, columns: list[str], movie: Movie | None
+) -> pd.DataFrame:
+    """Measure those features of the objects of a frame that stand in the table."""
+    has_raw = movie is not None and movie.n_channels == 1
+    wanted = [
+        feature.name
+        for feature in FEATURES.values()
+        if detections.ndim in feature.ndims
+        and set(feature.names(detections.ndim)) <= set(columns)
+        and (has_raw or not feature.needs_raw)
+    ]
+    raw = np.asarray(movie.frame(t)).reshape(frame.shape) if has_raw and movie is not None else None
+    return measure(frame, raw, features=wanted, scale=detections.scale) if wanted else pd.DataFrame()
 
 
 def _guess(name: str, values: np.ndarray) -> float:

@@ -13,6 +13,7 @@ from nbtrack.editing.repainting import Repaint, write_labels
 from nbtrack.editing.resolving import Resolving
 from nbtrack.editing.retracking import plan_removal
 from nbtrack.errors import EditError, InputError
+from nbtrack.rendering.drawing import follow_way
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -207,7 +208,14 @@ class Repairing(Resolving):
         return self._repaint(t, frame, new, code, message, (), [Pin("object", t, object_id, 1)])
 
     def paint_object(
-        self, t: int, object_id: int, points: Sequence[Sequence[float]], radius: float, *, erase: bool = False
+        self,
+        t: int,
+        object_id: int,
+        points: Sequence[Sequence[float]],
+        radius: float,
+        *,
+        erase: bool = False,
+        axis: str | None = None,
     ) -> Change:
         """Paint pixels of an object with a round brush, or take them away.
 
@@ -216,11 +224,13 @@ class Repairing(Resolving):
         t, object_id : int
             The object.
         points : sequence of points
-            Where the brush was, each ``([z,] y, x)`` in pixels.
+            The way of the brush, straight from each to the next, each ``([z,] y, x)`` in pixels.
         radius : float
             Radius of the brush, in units of the scale.
         erase : bool, optional
             Make the pixels background, instead of taking them from the background and from others.
+        axis : {"z", "y", "x"}, optional
+            The brush is one pixel thick along this axis: it paints in a plane of a volume. A ball if not given.
 
         Returns
         -------
@@ -230,12 +240,19 @@ class Repairing(Resolving):
         ------
         EditError
             If there is no such object, or nothing of it or of another one is left.
+        InputError
+            If a point is outside of the frame, there is none, or there is no such axis.
         """
         self._check_object(t, object_id)
         frame = np.asarray(self.detections.labels[t])
-        brush = np.zeros(frame.shape, bool)
-        for point in points:
-            brush |= _distance_to(frame.shape, self._check_point(point), self.detections.scale) <= radius
+        way = np.array([self._check_point(point) for point in points], float)
+        if not len(way):
+            raise InputError("`points` must be at least one point: got none.")
+        names = self.detections.columns_position
+        if axis is not None and axis not in names:
+            raise InputError(f"`axis` must be one of {', '.join(map(repr, names))}: got {axis!r}.")
+        thin = None if axis is None else names.index(axis)
+        brush = _brush(frame.shape, way, float(radius), self.detections.scale, thin)
         new = frame.astype(np.uint32)
         new[brush & (frame == object_id if erase else True)] = 0 if erase else object_id
         gone = sorted(set(np.unique(frame[brush]).tolist()) - set(np.unique(new).tolist()) - {0})
@@ -245,13 +262,15 @@ class Repairing(Resolving):
             )
         message = f"Object {object_id} in frame {t} is repainted: {np.count_nonzero(new == object_id)} pixels."
         given = ", ".join(str(tuple(round(float(x), 2) for x in point)) for point in points)
-        code = f"paint_object({t}, {object_id}, [{given}], {radius}{', erase=True' if erase else ''})"
+        options = (", erase=True" if erase else "") + (f", axis={axis!r}" if axis is not None else "")
+        code = f"paint_object({t}, {object_id}, [{given}], {radius}{options})"
         return self._repaint(t, frame, new, code, message, ())
 
     @property
     def repaired_frames(self) -> tuple[int, ...]:
         """Frames whose objects are not those that the session began with."""
-        return tuple(sorted(getattr(self.detections.labels, "painted", ())))
+        now, first = (getattr(objects.labels, "painted", {}) for objects in (self.detections, self._original))
+        return tuple(sorted(t for t in {*now, *first} if now.get(t) is not first.get(t)))
 
     def write_labels(self, out: str | Path | None = None, *, overwrite: bool = False) -> Movie:
         """Write the label frames, repaired ones included, into a label movie.
@@ -336,6 +355,24 @@ def _distance_to(shape: Sequence[int], point: Sequence[int], scale: Sequence[flo
     """Measure the distance of each pixel to a point, in units of the scale."""
     squares = [((np.arange(n) - p) * s) ** 2 for n, p, s in zip(shape, point, scale, strict=True)]
     return np.asarray(np.sqrt(sum(np.ix_(*squares))))
+
+
+def _brush(
+    shape: Sequence[int], way: np.ndarray, radius: float, scale: Sequence[float], thin: int | None
+) -> np.ndarray:
+    """Find the pixels that a round brush covers on its way."""
+    covered = np.zeros(shape, bool)
+    reach = [0 if axis == thin else radius / size for axis, size in enumerate(scale)]
+    for place in follow_way(way, max(min(r for r in reach if r > 0) / 2, 0.5) if radius > 0 else 1.0):
+        lower = [max(0, int(np.ceil(p - r))) for p, r in zip(place, reach, strict=True)]
+        upper = [min(n, int(p + r) + 1) for p, r, n in zip(place, reach, shape, strict=True)]
+        squares = [
+            ((np.arange(low, high) - p) * size) ** 2
+            for low, high, p, size in zip(lower, upper, place, scale, strict=True)
+        ]
+        box = tuple(slice(low, high) for low, high in zip(lower, upper, strict=True))
+        covered[box] |= np.sqrt(sum(np.ix_(*squares))) <= radius
+    return covered
 
 
 def _part(mask: np.ndarray, points: Sequence[tuple[int, ...]], scale: Sequence[float]) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nbtrack.data.pins import Pin, PinChange
 from nbtrack.data.relations import is_held
 from nbtrack.editing.commands import Group
+from nbtrack.editing.following import plan_following
 from nbtrack.editing.history import Change
 from nbtrack.editing.hover_edits import HoverEdits
 from nbtrack.editing.log import write_params
@@ -16,15 +17,19 @@ from nbtrack.editing.retracking import plan_tracks, split_at
 from nbtrack.errors import EditError, SolveError
 from nbtrack.params import TrackingParams
 from nbtrack.resolving import Resolver
+from nbtrack.solvers.decode import read_lineage
+from nbtrack.tracking import solved_of
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable
 
+    from nbtrack.data.detections import Detections
     from nbtrack.data.result import SolveReport
     from nbtrack.editing.commands import Command
     from nbtrack.editing.repainting import Repaint
     from nbtrack.solvers.control import Progress
+    from nbtrack.tracking import SolvedMovie
 
 
 class Resolving(HoverEdits):
@@ -37,6 +42,8 @@ class Resolving(HoverEdits):
     left_out: tuple[Pin, ...] = ()
     """Pins that were left out that time, as the tracker does not see their objects."""
     _resolver: Resolver | None = None
+    _learned_from: Detections | None = None
+    _shown: tuple[Resolver, SolvedMovie] | None = None
 
     # ------------------------------------------------------------------ pins
     def pin(self, *pins: Pin) -> Change:
@@ -251,14 +258,83 @@ class Resolving(HoverEdits):
         """
         return self._resolve(params, progress=progress, cancel=cancel, joined=False)
 
+    def certify(self, *, wait: bool = True) -> Change | None:
+        """Take over what the proof of the last solve found, where that goes on in the background.
+
+        The answer to a pin in a large movie comes at once; that nothing better keeps to the pins is proven afterwards.
+        If something better is found, it takes the place of the answer; undoing the action takes back both.
+
+        Parameters
+        ----------
+        wait : bool, optional
+            Whether to wait for the proof.
+
+        Returns
+        -------
+        Change or None
+            What became different; None if there was nothing to prove, it is not done yet, or the lineage was edited
+            meanwhile, so that only the next solve counts.
+        """
+        if self._shown is None or self._shown[0] is not self.resolver or self.history.touched:
+            return None
+        solved = self.resolver.newest(wait=wait)
+        if solved is None:
+            return None
+        report = solved.outcome.report
+        command = self._plan(solved)
+        message = "It is proven that nothing better keeps to the pins."
+        if report.status != "optimal":
+            message = f"What is proven of the answer: {report}."
+        change = Change((), (), message)
+        if command.commands:
+            change = self._perform(command, "certify()", f"A better answer was found. {message}", joined=True)
+        self._show(solved)
+        return change
+
+    @property
+    def is_certified(self) -> bool:
+        """Whether the last answer is proven to the gap that was asked for."""
+        return self.report is not None and self.report.status == "optimal"
+
     @property
     def resolver(self) -> Resolver:
-        """What solves the rest of this session again; it keeps candidates and energies."""
+        """What solves the rest of this session again; it keeps candidates and energies.
+
+        What it learns from the whole movie it learns from the objects that the session began with. After a repair only
+        what has to do with the repaired objects is found anew.
+        """
         params = self.tracking or TrackingParams()
         now = self._resolver
-        if now is None or now.params != params or now.detections is not self.detections:
-            self._resolver = now = Resolver(self.detections, params, self.movie)
+        if now is None or now.params != params or self._learned_from is not self._original:
+            start = None
+            if self.result is not None and self.result.params == params:
+                start = solved_of(self.result, self._original)
+            now, self._learned_from = Resolver(self._original, params, self.movie, start=start), self._original
+        if now.detections is not self.detections:
+            now = now.repaired(self.detections)
+        self._resolver = now
         return now
+
+    def _plan(self, solved: SolvedMovie) -> Group:
+        """Plan to show a solution: only what changed is read off, if the last one is still shown elsewhere."""
+        resolver, free = self.resolver, self._free_tracks(1)[0]
+        longest, keep = resolver.params.longest_merger, resolver.params.preset == "adaptive"
+        if self._shown is not None and self._shown[0] is resolver:
+            plan = plan_following(
+                self.lineage, self._shown[1], solved, self.history.touched, free, longest_merger=longest, keep_pins=keep
+            )
+            if plan is not None:
+                return plan
+        held = solved.states if keep else ()
+        solution = solved.outcome.solution
+        new = read_lineage(solved.graph, solved.problem, solution, longest_merger=longest, pins=held)
+        return plan_replacement(self.lineage, new, free)
+
+    def _show(self, solved: SolvedMovie) -> None:
+        """Remember what the lineage shows now."""
+        self._shown = self.resolver, solved
+        self.history.touched.clear()
+        self.report = solved.outcome.report
 
     def _resolve(
         self,
@@ -273,15 +349,16 @@ class Resolving(HoverEdits):
         if params is not None:
             self.tracking = params
         try:
-            answer = self.resolver.solve(self.pins, progress=progress, cancel=cancel)
-            free = self._free_tracks(1)[0]
-            command = plan_replacement(self.lineage, answer.result.lineage, free)
+            solved, left_out = self.resolver.find(self.pins, at_once=joined, progress=progress, cancel=cancel)
+            command = self._plan(solved)
             n_changed = len(command.touches(self.lineage))
             n_pins = len(self.history.pins)
             message = f"The rest was solved again with {n_pins} pin{'s' * (n_pins != 1)}: "
             message += f"{n_changed} object{'s' * (n_changed != 1)} changed." if n_changed else "nothing changed."
-            if answer.left_out:
-                listed = "; ".join(map(str, answer.left_out))
+            if solved.outcome.report.status != "optimal" and joined:
+                message += " Not certified yet."
+            if left_out:
+                listed = "; ".join(map(str, left_out))
                 message += f" Left out, as the tracker does not see these objects: {listed}."
             more = {"tracking": write_params(self.tracking)} if other else {}
             code = f"resolve({_params_code(params) if other and params else ''})"
@@ -289,7 +366,8 @@ class Resolving(HoverEdits):
         except BaseException:
             self.tracking = before
             raise
-        self.report, self.left_out = answer.result.report, answer.left_out
+        self._show(solved)
+        self.left_out = left_out
         return change
 
     def _do(

@@ -95,12 +95,13 @@ class Workspace:
                 f"{len(movie)} movie frames. Check the time axis in `axes`."
             )
         self.movie = movie
+        self.result = lineage if isinstance(lineage, TrackingResult) else None
         if isinstance(lineage, TrackingResult):
             tracking, lineage = tracking or lineage.params, lineage.lineage
         self.lineage = Lineage() if lineage is None else lineage.copy()
         self.tracking = tracking
         self.history = History(pins, detections)
-        self._known = detections
+        self._known = self._original = detections
         self.active_track = 0
         self._highest_started = 0
         self._checked: set[Division] = set()
@@ -170,7 +171,7 @@ class Workspace:
 
     @detections.setter
     def detections(self, value: Detections) -> None:
-        self.history.detections = self._known = value
+        self.history.detections = self._known = self._original = value
 
     @property
     def pins(self) -> tuple[Pin, ...]:
@@ -332,7 +333,7 @@ class Workspace:
         `pins` are held in place of what changed. Older pins that the action goes against are dropped, and those about
         objects that are no longer there. `about` are objects of which pixels change.
         """
-        detections = None if repainted is None else repaint(self.detections, repainted)
+        detections = None if repainted is None else repaint(self.detections, repainted, self.movie)
         touched = command.touches(self.lineage)
         meant = touched if decided is None else tuple(decided)
         before = relations_of(self.lineage, meant)
@@ -419,7 +420,7 @@ class Workspace:
                 entry["message"],
                 pins=lambda: PinChange(came, went),
                 joined=bool(entry.get("joined")),
-                detections=None if painted is None else repaint(self.detections, painted),
+                detections=None if painted is None else repaint(self.detections, painted, self.movie),
                 about=[(t, i) for t, i in entry.get("about", ())],
             )
             self.tracking = read_params(entry.get("tracking")) or self.tracking

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 FONT_SCALE = 2
@@ -75,6 +77,57 @@ def draw_ring(picture: np.ndarray, y: float, x: float, color: np.ndarray, *, rad
     part[distance < 2] = part[distance < 2] // 2
     part[distance < 1] = color
     picture[np.ix_(rows, columns)] = part
+
+
+def draw_stroke(picture: np.ndarray, places: np.ndarray, radii: np.ndarray, color: tuple[int, int, int]) -> None:
+    """Tint what a round brush covers on a way.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (y, x, 3)
+        Drawn into; what is outside is cut off.
+    places : ndarray of float, shape (n, 2)
+        The way: rows and columns; the brush goes straight from each to the next.
+    radii : ndarray of float, shape (2,)
+        Of the brush, down and across.
+    color : tuple of int
+        Red, green and blue.
+    """
+    covered = np.zeros(picture.shape[:2], bool)
+    for y, x in follow_way(places, max(float(radii.min()) / 2, 1.0)):
+        rows, columns = (
+            np.arange(max(0, int(at - r)), max(0, min(size, int(at + r) + 2)))
+            for at, r, size in zip((y, x), radii, picture.shape[:2], strict=True)
+        )
+        inside = ((rows[:, None] - y) / radii[0]) ** 2 + ((columns - x) / radii[1]) ** 2 <= 1
+        covered[np.ix_(rows, columns)] |= inside
+    picture[covered] = picture[covered] // 2 + np.array(color, np.uint8) // 2
+
+
+def follow_way(places: np.ndarray, step: float) -> np.ndarray:
+    """Put places between the corners of a way.
+
+    Parameters
+    ----------
+    places : ndarray of float, shape (n, ndim)
+        Corners.
+    step : float
+        Distance of neighbours at most.
+
+    Returns
+    -------
+    ndarray of float, shape (m, ndim)
+
+    Examples
+    --------
+    >>> follow_way(np.array([[0.0, 0.0], [0.0, 4.0]]), 2.0).tolist()
+    [[0.0, 0.0], [0.0, 2.0], [0.0, 4.0]]
+    """
+    parts = [places[:1]]
+    for start, end in itertools.pairwise(places):
+        n = max(1, int(np.ceil(np.linalg.norm(end - start) / step)))
+        parts.append(start + (end - start) * (np.arange(1, n + 1) / n)[:, None])
+    return np.concatenate(parts)
 
 
 def draw_crosshair(picture: np.ndarray, y: float, x: float, *, gap: int = 10) -> None:

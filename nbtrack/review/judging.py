@@ -99,6 +99,13 @@ class Judgement:
         more = [code for code in dict.fromkeys([*others[:3], 0, -1, *others[3:]]) if code not in known]
         return [*found, *((code, 0.0) for code in more)]
 
+    def _first_alternative(self, index: int) -> int | None:
+        """Give the likeliest other fate of an object; it is remembered as long as the draws are the same."""
+        key = index, int(self.codes[index])
+        if key not in self._draws.first:
+            self._draws.first[key] = next((code for code, _ in self.alternatives(index)), None)
+        return self._draws.first[key]
+
     def _margins(self, low: np.ndarray, divides: np.ndarray) -> np.ndarray:
         """Tell by how much the link of an object is better than the next best at either end, in units of the noise."""
         problem, n = self._draws.problem, self._draws.graph.n_detections
@@ -122,7 +129,7 @@ class Judgement:
             has_source[ends[ends >= 0]] = True
         impact = np.full(n, 2.0)
         for index in np.flatnonzero((share < 1) & ~self.decided).tolist():
-            code = next((c for c, _ in self.alternatives(index)), None)
+            code = self._first_alternative(index)
             if code is None:
                 continue
             one, two = links_of_fates(np.array([code]), n)

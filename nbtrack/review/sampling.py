@@ -7,7 +7,7 @@ here, and quick, as each draw begins where the last one ended: where it is fract
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,12 +43,15 @@ class Draws:
         What becomes of each object, as `nbtrack.review.fates.encode_fates` writes it.
     links : ndarray of float, shape (a,)
         Share of the draws in which each link is used, be it by a division or a merge.
+    first : dict, optional
+        The likeliest other fate by object and fate, as far as somebody has asked for it.
     """
 
     graph: HypothesisGraph
     problem: Problem
     fates: np.ndarray
     links: np.ndarray
+    first: dict[tuple[int, int], int | None] = field(default_factory=dict, repr=False)
 
     @property
     def n_draws(self) -> int:

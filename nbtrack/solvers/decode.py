@@ -81,18 +81,45 @@ def decode(
     Decoded
     """
     flows = unfold(graph, problem, solution, longest_merger, pins)
+    walk, lineage = _walk(flows)
+    return Decoded(lineage, _tables(flows, walk, lineage))
+
+
+def read_lineage(
+    graph: HypothesisGraph,
+    problem: Problem,
+    solution: Solution,
+    *,
+    longest_merger: int = 8,
+    pins: Sequence[PinnedState] = (),
+) -> Lineage:
+    """Read a lineage alone off a solution.
+
+    Parameters
+    ----------
+    graph, problem, solution, longest_merger, pins
+        As for `decode`.
+
+    Returns
+    -------
+    Lineage
+    """
+    return _walk(unfold(graph, problem, solution, longest_merger, pins))[1]
+
+
+def _walk(flows: Flows) -> tuple[_Walk, Lineage]:
+    """Carry tracks through all detections."""
     graph, solution = flows.graph, flows.solution
     walk = _Walk(graph, solution)
     for i in np.flatnonzero(solution.count).tolist():
         walk.visit(i)
-    t, object_id = graph.t, graph.object_id
-    false = np.flatnonzero(solution.count == 0)
+    t, object_id = graph.t.tolist(), graph.object_id.tolist()
     lineage = Lineage.from_tables(
         ((t[i], object_id[i], track) for i, tracks in walk.tracks_of.items() for track in tracks),
         walk.divisions,
-        zip(t[false], object_id[false], strict=True),
+        ((t[i], object_id[i]) for i in np.flatnonzero(solution.count == 0).tolist()),
     )
-    return Decoded(lineage, _tables(flows, walk, lineage))
+    return walk, lineage
 
 
 @dataclass

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from nbtrack.model.description import Description
     from nbtrack.solvers.limits import Limits
+    from nbtrack.solvers.regions import Memory
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +97,12 @@ def solve_exactly(description: Description, limits: Limits, control: Control) ->
 
 
 def finish(
-    description: Description, program: HighsProgram, cuts: sp.csr_matrix, limits: Limits, control: Control
+    description: Description,
+    program: HighsProgram,
+    cuts: sp.csr_matrix,
+    limits: Limits,
+    control: Control,
+    memory: Memory | None = None,
 ) -> ExactAnswer:
     """Solve a program that is loaded already, maybe with cuts and a basis of an earlier solve.
 
@@ -110,6 +116,8 @@ def finish(
         What `nbtrack.model.cuts.make_cuts` gives.
     limits, control
         As for `solve_exactly`.
+    memory : Memory, optional
+        Regions that earlier solves of the program closed.
 
     Returns
     -------
@@ -130,7 +138,7 @@ def finish(
         return ExactAnswer("optimal", x, min(relaxed.bound, _value(d, x)))
 
     rows = program.rows
-    best, bound = _first_incumbent(d, relaxed, rows, limits, control)
+    best, bound = _first_incumbent(d, relaxed, rows, limits, control, memory)
     value = _value(d, best)
     bound = min(bound, value)
     control.report("incumbent", value, bound)
@@ -179,6 +187,7 @@ def _first_incumbent(
     rows: tuple[sp.csr_matrix, NDArray[np.float64], NDArray[np.float64]],
     limits: Limits,
     control: Control,
+    memory: Memory | None,
 ) -> tuple[NDArray[np.float64], float]:
     """Do step 3; if the relaxation was not finished, link greedily."""
     bound = relaxed.bound
@@ -187,7 +196,7 @@ def _first_incumbent(
         assert relaxed.dual is not None
         assert relaxed.reduced_cost is not None
         relaxation = Relaxation(d.cost, *rows, relaxed.x, relaxed.dual, relaxed.reduced_cost, bound)
-        closing = close_by_regions(relaxation, _fractional(relaxed.x), limits, control)
+        closing = close_by_regions(relaxation, _fractional(relaxed.x), limits, control, memory)
         bound = closing.bound
         if closing.x is not None:
             return closing.x, bound
@@ -232,7 +241,7 @@ def _repair(
     transposed = d.matrix.T.tocsr()
     free = np.zeros(d.columns.size, bool)
     free[seeds] = True
-    hops = HOPS
+    hops, before = HOPS, 0
     while control.stop_status is None:
         for _ in range(hops):
             rows = np.zeros(d.matrix.shape[0], bool)
@@ -242,9 +251,9 @@ def _repair(
         answer = _solve_part(d, d.matrix, d.lower, d.upper, x, columns, limits, control)
         if answer.x is not None:
             return answer.x
-        if answer.status == "infeasible" and len(columns) == d.columns.size:
+        if answer.status == "infeasible" and len(columns) == before:  # it hangs together with nothing else
             raise SolveError("No answer keeps to everything that is fixed.", status="infeasible")
-        hops = 2
+        hops, before = 2, len(columns)
     return None
 
 

@@ -15,7 +15,8 @@ neighbouring columns whose reduced cost is below that gap: others could not pay 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from hashlib import blake2b
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -24,10 +25,14 @@ from scipy.sparse.csgraph import connected_components
 from nbtrack.solvers.highs import HighsProgram
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from nbtrack.solvers.control import Control
     from nbtrack.solvers.limits import Limits
+
+_Known = TypeVar("_Known")
 
 FIRST_HOPS = 3
 """Columns this many rows away from a fractional one make the first regions."""
@@ -37,6 +42,10 @@ LARGEST = 20_000
 """A region with more columns than this is not solved here."""
 SMALL = 6_000
 """If no more columns than this can still change, one integer program closes the gap sooner than growing regions."""
+SAME_PRICES = 1e-9
+"""Prices whose differences add up to no more than this need no new solve: the old optimum less that sum is a bound."""
+REMEMBERED = 2_000
+"""So many solved regions are remembered from one solve to the next."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +105,80 @@ class _Solved:
     gap: float
 
 
+class Memory:
+    """Regions that were solved, for solves that follow: what is far from a change is the same again.
+
+    Parameters
+    ----------
+    control : Control
+        What a stopped solve gives is not remembered; `WarmProgram` sets it for each solve.
+    """
+
+    def __init__(self, control: Control) -> None:
+        self.control = control
+        self._held: dict[bytes, NDArray[np.float64] | None] = {}
+        self._priced: dict[bytes, tuple[NDArray[np.float64], float]] = {}
+
+    def priced(self, key: bytes, price: NDArray[np.float64], solve: Callable[[], float]) -> float:
+        """Give a lower bound of a priced region.
+
+        Parameters
+        ----------
+        key : bytes
+            Everything about the region but its prices.
+        price : ndarray of float, shape (columns,)
+            Costs of its columns, whose limits are 0 and 1.
+        solve : callable
+            Solves it.
+
+        Returns
+        -------
+        float
+        """
+        known = self._priced.get(key)
+        if known is not None:
+            loss = float(np.abs(price - known[0]).sum())
+            if loss <= SAME_PRICES:
+                return known[1] - loss
+        least = solve()
+        self._remember(self._priced, key, (price, least))
+        return least
+
+    def held(
+        self, key: bytes, solve: Callable[[], tuple[NDArray[np.float64] | None, float]]
+    ) -> NDArray[np.float64] | None:
+        """Give the best point of a held region.
+
+        Parameters
+        ----------
+        key : bytes
+            Everything about it.
+        solve : callable
+            Solves it.
+
+        Returns
+        -------
+        ndarray of float, shape (columns,), or None
+        """
+        if key in self._held:
+            return self._held[key]
+        x, _ = solve()
+        self._remember(self._held, key, x)
+        return x
+
+    def _remember(self, known: dict[bytes, _Known], key: bytes, value: _Known) -> None:
+        if self.control.stop_status is None:
+            known[key] = value
+        if len(known) > REMEMBERED:
+            del known[next(iter(known))]
+
+
 def close_by_regions(
-    relaxation: Relaxation, fractional: NDArray[np.int64], limits: Limits, control: Control
+    relaxation: Relaxation,
+    fractional: NDArray[np.int64],
+    limits: Limits,
+    control: Control,
+    memory: Memory | None = None,
 ) -> Closing:
     """Solve the regions around fractional columns, and let them grow until their gaps are closed.
 
@@ -111,6 +192,8 @@ def close_by_regions(
         Column limits, gap and threads.
     control : Control
         Time and cancel.
+    memory : Memory, optional
+        Of earlier solves of the same program; it learns from this one.
 
     Returns
     -------
@@ -123,7 +206,8 @@ def close_by_regions(
     inside[fractional] = True
     inside = _grow(r, by_column, inside, np.full(len(r.cost), np.inf), FIRST_HOPS)
     best, bound = None, r.bound
-    memory: dict[bytes, _Solved] = {}
+    memory = memory or Memory(control)
+    done: dict[bytes, _Solved] = {}
     for turn in range(ROUNDS):
         regions = _components(r, by_column, inside)
         if max(map(len, regions)) > LARGEST:
@@ -131,11 +215,11 @@ def close_by_regions(
         solved = []
         for columns in regions:
             key = columns.tobytes()
-            if key not in memory:
+            if key not in done:
                 if control.stop_status is not None:
                     return Closing(best, bound)
-                memory[key] = _solve_region(r, by_column, columns, limits, control)
-            solved.append(memory[key])
+                done[key] = _solve_region(r, by_column, columns, limits, control, memory)
+            solved.append(done[key])
         bound = max(bound, r.bound + sum(s.gain for s in solved))
         if all(s.x is not None for s in solved):
             x = np.round(r.x)
@@ -200,7 +284,12 @@ def _grow(
 
 
 def _solve_region(
-    r: Relaxation, by_column: sp.csr_matrix, columns: NDArray[np.int64], limits: Limits, control: Control
+    r: Relaxation,
+    by_column: sp.csr_matrix,
+    columns: NDArray[np.int64],
+    limits: Limits,
+    control: Control,
+    memory: Memory,
 ) -> _Solved:
     rows = np.unique(by_column[columns].indices)
     touching = r.matrix[rows]
@@ -210,7 +299,12 @@ def _solve_region(
 
     part = touching[:, wide].tocsr()
     price = r.reduced_cost[wide] + part.T @ y
-    _, least = _solve(price, part, lower, upper, limits.lower[wide], limits.upper[wide], limits, control)
+    wide_limits = limits.lower[wide], limits.upper[wide]
+
+    def solve_priced() -> float:
+        return _solve(price, part, lower, upper, *wide_limits, limits, control)[1]
+
+    least = memory.priced(_key(wide, part, lower, upper, *wide_limits), price, solve_priced)
     at_limit = np.where(r.reduced_cost[wide] > 0, limits.lower[wide], limits.upper[wide])
     base = float(r.reduced_cost[wide] @ at_limit)
     base += float(np.where(y > 0, np.maximum(lower, -1e30), np.minimum(upper, 1e30)) @ y)
@@ -221,9 +315,22 @@ def _solve_region(
     taken = touching @ outer
     part, cost = touching[:, columns].tocsr(), r.cost[columns]
     column_limits = limits.lower[columns], limits.upper[columns]
-    x, _ = _solve(cost, part, lower - taken, upper - taken, *column_limits, limits, control)
+    low, high = lower - taken, upper - taken
+
+    def solve_held() -> tuple[NDArray[np.float64] | None, float]:
+        return _solve(cost, part, low, high, *column_limits, limits, control)
+
+    x = memory.held(_key(columns, part, cost, low, high, *column_limits), solve_held)
     gap = np.inf if x is None else max(float(cost @ (x - r.x[columns])) - gain, 0.0)
     return _Solved(x, gain, gap)
+
+
+def _key(columns: NDArray[np.int64], matrix: sp.csr_matrix, *arrays: NDArray[np.float64]) -> bytes:
+    """Digest a program."""
+    digest = blake2b(columns.tobytes())
+    for array in (matrix.indptr, matrix.indices, matrix.data, *arrays):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.digest()
 
 
 def _solve(

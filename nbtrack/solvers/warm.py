@@ -21,6 +21,7 @@ from nbtrack.solvers.exact import finish, relax
 from nbtrack.solvers.highs import HighsProgram
 from nbtrack.solvers.limits import Limits
 from nbtrack.solvers.pinned import find_contradiction, hold
+from nbtrack.solvers.regions import Memory
 from nbtrack.solvers.solve import Outcome, make_outcome
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class WarmProgram:
         self._free = describe(problem)
         self._cuts = make_cuts(self._free)
         self._program = self._load()
+        self._memory = Memory(Control())
 
     def solve(
         self, pins: Sequence[PinnedState] = (), *, optimality_gap: float = 0.0, control: Control | None = None
@@ -85,10 +87,11 @@ class WarmProgram:
             self._program = self._load()
         program = self._program
         program.take(control)
+        self._memory.control = control
         description, lower, upper = self._hold(pins)
         limits = Limits(lower, upper, optimality_gap, self._threads)
         try:
-            answer = finish(description, program, self._cuts, limits, control)
+            answer = finish(description, program, self._cuts, limits, control, self._memory)
         except SolveError as error:
             if error.status == "infeasible":
                 raise SolveError(self._name_contradiction(pins), status="infeasible") from error

@@ -20,6 +20,7 @@ from nbtrack.widgets.input_panel import InputPanel
 from nbtrack.widgets.manual_tracker import ManualTracker
 from nbtrack.widgets.messages import Messages
 from nbtrack.widgets.panel import WIDTH, style_sheet
+from nbtrack.widgets.proofreader import Proofreader
 from nbtrack.widgets.threshold_panel import ThresholdPanel
 from nbtrack.workflow import Workflow
 
@@ -54,7 +55,9 @@ class App:
     workflow : Workflow
         What is worked on.
     tracker : ManualTracker or None
-        The manual workbench, once its tab was opened: "Track by hand", or "Correct" if it began with a result.
+        The manual workbench, once its tab was opened.
+    proofreader : Proofreader or None
+        The correction of an automatic result, once its tab was opened; it is about the same session.
     auto : AutoTracker or None
         The automatic tracker, once its tab was opened.
     classify : ClassifyPanel or None
@@ -71,6 +74,7 @@ class App:
         self.messages.widget.layout.display = "none"
         self.messages.on_note(self._show_message)
         self.tracker: ManualTracker | None = None
+        self.proofreader: Proofreader | None = None
         self.auto: AutoTracker | None = None
         self.classify: ClassifyPanel | None = None
         self._tracked: tuple[Any, ...] = ()
@@ -93,8 +97,8 @@ class App:
 
     def __dir__(self) -> list[str]:
         """List what a user needs."""
-        names = ["auto", "classify", "close", "goto", "last_error", "messages", "snapshot", "tab", "tracker"]
-        return [*names, "widget", "workflow"]
+        names = ["auto", "classify", "close", "goto", "last_error", "messages", "proofreader", "snapshot", "tab"]
+        return [*names, "tracker", "widget", "workflow"]
 
     def __repr__(self) -> str:
         return f"<App: {self.tab}, {self.workflow!r}>"
@@ -110,7 +114,7 @@ class App:
     @property
     def last_error(self) -> Exception | None:
         """The last exception of a handler, of the panels too."""
-        parts = [*self._panels.values(), self.classify, self.tracker, self.auto]
+        parts = [*self._panels.values(), self.classify, self.tracker, self.proofreader, self.auto]
         errors = [self.messages.last_error, *(part.last_error for part in parts if part is not None)]
         return next((error for error in errors if error is not None), None)
 
@@ -134,8 +138,8 @@ class App:
     def snapshot(self) -> Image:
         """Make a static picture of the tab on screen, for pages without a kernel."""
         index = self._tabs.selected_index
-        tracker = self.tracker if index == self._manual else None
-        part = tracker or {CLASSIFY: self.classify, AUTOMATIC: self.auto}.get(index) or self._panels.get(index)
+        made = {BY_HAND: self.tracker, CORRECT: self.proofreader, CLASSIFY: self.classify, AUTOMATIC: self.auto}
+        part = made.get(index) or self._panels.get(index)
         if part is None:
             raise InputError("This tab has nothing to show yet. Begin with the tab Input.")
         return part.snapshot()
@@ -152,11 +156,6 @@ class App:
         self.widget.close()
 
     # ------------------------------------------------------------------ what is shown
-    @property
-    def _manual(self) -> int:
-        """The tab of the workbench: what began with a result is a correction."""
-        return CORRECT if self.workflow.corrects else BY_HAND
-
     def _show_message(self) -> None:
         """Show the message line of the tabs only if one of them could not be opened."""
         self.messages.widget.layout.display = "" if self.messages.kind in ("refused", "error") else "none"
@@ -174,15 +173,19 @@ class App:
         """Fill the tab on screen anew, where it depends on what changed."""
         if self._tracked and self._tracked != self._to_track():
             self._close_tracker()
+        self._close_others()
+        if what in ("inputs", "objects"):
+            self._open(self._tabs.selected_index)
+        self._show_next()
+        self._show_states()
+
+    def _close_others(self) -> None:
+        """Close what is about other objects, such as those before a repair."""
         session = self.workflow.session
         if self.auto is not None and not _shows(self.auto, session):
             self._close_auto()
         if self.classify is not None and not _shows(self.classify.labelling, session):
             self._close_classify()
-        if what in ("inputs", "objects"):
-            self._open(self._tabs.selected_index)
-        self._show_next()
-        self._show_states()
 
     def _show_next(self) -> None:
         """Name the next tab on the button to it, which stands out once there is something to do there."""
@@ -210,8 +213,11 @@ class App:
     def _open(self, index: int | None) -> None:
         """Fill a tab when it is looked at."""
         self.messages.widget.layout.display = "none"
-        if index in (BY_HAND, CORRECT):
-            self._open_manual(index)
+        self._close_others()
+        if index == BY_HAND:
+            self._open_manual()
+        elif index == CORRECT:
+            self._open_correct()
         elif index == CLASSIFY:
             self._open_classify()
         elif index == AUTOMATIC:
@@ -238,29 +244,30 @@ class App:
                 self.classify = ClassifyPanel(self.workflow.labelling)
             self._fill(CLASSIFY, self.classify.widget)
 
-    def _open_manual(self, index: int) -> None:
-        """Show the workbench in its tab; in the other of the two say where it is, or how to begin."""
-        if not self._has_objects(index):
-            return
-        if index != self._manual:
-            self._say_manual(index)
-            return
-        if self.tracker is None:
-            self._tracked = self._to_track()
-            self.tracker = ManualTracker(self.workflow.session)
-        self._fill(index, self.tracker.widget)
+    def _open_manual(self) -> None:
+        if self._has_objects(BY_HAND):
+            if self.tracker is None:
+                self._tracked = self._to_track()
+                self.tracker = ManualTracker(self.workflow.session)
+            self._fill(BY_HAND, self.tracker.widget)
 
-    def _say_manual(self, index: int) -> None:
+    def _open_correct(self) -> None:
+        """Show the proofreader, or say how to begin."""
         workflow = self.workflow
-        if index == BY_HAND:
-            self._say(index, "The manual tracking goes on from an automatic result.", CORRECT)
+        if not self._has_objects(CORRECT):
+            return
+        if workflow.corrects:
+            if self.proofreader is None:
+                self._tracked = self._to_track()
+                self.proofreader = Proofreader(workflow)
+            self._fill(CORRECT, self.proofreader.widget)
         elif workflow.result is None:
-            self._say(index, "There is no automatic result to correct yet. Track first.", AUTOMATIC)
+            self._say(CORRECT, "There is no automatic result to correct yet. Track first.", AUTOMATIC)
         else:
             count = len(workflow.result.lineage.track_ids)
-            text = f"The last automatic result has {count} tracks. A copy of it is corrected by hand."
+            text = f"The last automatic result has {count} tracks. A copy of it is corrected."
             begin = partial(self.messages.attempt, self._correct, workflow.result)
-            self._say(index, text, AUTOMATIC, ("Correct it", begin))
+            self._say(CORRECT, text, AUTOMATIC, ("Correct it", begin))
 
     def _open_auto(self) -> None:
         if not self._has_objects(AUTOMATIC):
@@ -284,10 +291,10 @@ class App:
         self._fill(AUTOMATIC, self.auto.widget)
 
     def _correct(self, result: TrackingResult, *, force: bool = False) -> None:
-        """Hand an automatic result over to the manual workbench."""
+        """Hand an automatic result over to the proofreader."""
         said = self.workflow.correct(result, force=force)
         self.goto(TABS[CORRECT])
-        self.tracker.actions.say(said)
+        self.proofreader.messages.say(said)
 
     def _has_objects(self, index: int) -> bool:
         """Tell whether there are objects to track; else say in a tab what to do first."""
@@ -308,15 +315,19 @@ class App:
 
     def _to_track(self) -> tuple[Any, ...]:
         session = self.workflow.session
-        return (id(session), id(session.detections), id(session.movie)) if session is not None else ()
+        if session is None:
+            return ()
+        labels = session.detections.labels  # a repair leaves the frames as they were found
+        return id(session), id(getattr(labels, "frames", labels)), id(session.movie)
 
     # ------------------------------------------------------------------ parts
     def _close_tracker(self) -> None:
-        if self.tracker is not None:
-            for index in (BY_HAND, CORRECT):
+        for index, part in ((BY_HAND, self.tracker), (CORRECT, self.proofreader)):
+            if part is not None:
                 self._pages[index].children = ()
-            getattr(self.tracker, "close", lambda: None)()
-        self.tracker, self._tracked = None, ()
+                part.close()
+        self.tracker = self.proofreader = None
+        self._tracked = ()
 
     def _close_auto(self) -> None:
         if self.auto is not None:

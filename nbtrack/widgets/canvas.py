@@ -15,7 +15,7 @@ import traitlets
 from ipywidgets import Layout
 
 from nbtrack.errors import InputError
-from nbtrack.widgets.image_view import ImageView, KeyEvent, PointerEvent, ViewState
+from nbtrack.widgets.image_view import ImageView, KeyEvent, PointerEvent, StrokeEvent, ViewState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -156,6 +156,11 @@ class ImageCanvas(ImageView):
         self.widget.send({"type": "copy", "text": text})
         return True
 
+    def show_objects(self, frames: Iterable[int] | None = None) -> None:
+        """Let the browser fetch labels and colours of frames anew."""
+        self._renewed = True
+        self.widget.send({"type": "objects", "frames": None if frames is None else sorted(frames)})
+
     def reload(self) -> None:
         """Let the browser fetch all grey values anew after the feed changed its channel."""
         with self.widget.hold_sync():
@@ -176,6 +181,7 @@ class ImageCanvas(ImageView):
             "colors": self._send_colors,
             "pick": self._hear_pick,
             "key": self._hear_key,
+            "stroke": self._hear_stroke,
         }
         if kind in answers:
             answers[kind](content)
@@ -219,6 +225,20 @@ class ImageCanvas(ImageView):
         if moves != self.widget.moves:  # a frame that this side told was still on its way, and will be shown
             self.widget.send_state("t")
         self.tell_key(KeyEvent(str(content.get("key")), *place))
+
+    def _hear_stroke(self, content: dict[str, Any]) -> None:
+        t, object_id = _read(content, int, "t", "object_id")
+        held, told = content.get("modifiers"), content.get("points")
+        if not isinstance(told, list) or not told or content.get("through") not in ("z", "y", "x"):
+            raise InputError(f"The browser sent a message that cannot be understood: {content!r:.200}.")
+        points = []
+        for point in told:
+            row = dict(zip("zyx", point, strict=False)) if isinstance(point, list) else {}
+            z, y, x = _read(row, int, "z", "y", "x")
+            points.append((z, y, x))
+        modifiers = frozenset(map(str, held)) if isinstance(held, list) else frozenset()
+        self._be_at(t)
+        self.tell_stroke(StrokeEvent(t, tuple(points), object_id, str(content["through"]), modifiers))
 
     def _be_at(self, t: int) -> None:
         """Take over the frame that the browser shows, without telling it so: its own message may come later."""

@@ -140,6 +140,7 @@ class FrameFeed:
         """Show other objects of the same frames, a `Detections`; what was sent before is void."""
         self.detections, self._objects = detections, None
         self._labels = Recent(self._read_labels)
+        self.color_by = self.color_by if self.color_by in self.color_choices else "track"
 
     @property
     def color_choices(self) -> list[str]:

@@ -54,6 +54,31 @@ class PointerEvent:
 
 
 @dataclass(frozen=True)
+class StrokeEvent:
+    """A stroke with the brush: the mouse was pressed, moved and let go.
+
+    Parameters
+    ----------
+    t : int
+        The frame, as it was shown.
+    points : tuple of tuple of int
+        Pixels ``(z, y, x)`` along the way, in order; the brush went straight from each to the next.
+    object_id : int
+        The object where it began, 0 for background.
+    through : {"z", "y", "x"}
+        The axis along which nothing moved: the stroke lies in the plane that was shown.
+    modifiers : frozenset of str
+        Of "shift", "ctrl", "alt" and "meta" those that were held when it began.
+    """
+
+    t: int
+    points: tuple[tuple[int, int, int], ...]
+    object_id: int
+    through: str = "z"
+    modifiers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class KeyEvent:
     """A key of the keymap, pressed over the image.
 
@@ -96,6 +121,10 @@ class ViewState(traitlets.HasTraits):
         Frames that the tails behind tracked objects go back; none if `tails_on` is false.
     follow_track : bool
         Whether a zoomed view goes with the active track.
+    brush : float
+        Radius of the brush in units of the scale: while it is not 0, a drag paints and tells of a stroke.
+    erases : bool
+        Whether the brush is shown as one that takes pixels away.
     advance : bool
         Whether a click that gives an object to the active track shows the next frame at once, before the kernel does.
     """
@@ -128,6 +157,8 @@ class ViewState(traitlets.HasTraits):
     pick_color = traitlets.List(traitlets.Int()).tag(sync=True)
     active_track = traitlets.Int(0).tag(sync=True)
     follow_track = traitlets.Bool(True).tag(sync=True)
+    brush = traitlets.Float(0.0).tag(sync=True)
+    erases = traitlets.Bool(False).tag(sync=True)
     advance = traitlets.Bool(False).tag(sync=True)
     hotkeys = traitlets.List(traitlets.Unicode()).tag(sync=True)  # `keys` is a method of widgets
     view_keys = traitlets.Dict().tag(sync=True)
@@ -159,7 +190,9 @@ class ImageView(ABC):
         self._messages = messages
         self._pick: list[Callable[[PointerEvent], None]] = []
         self._key: list[Callable[[KeyEvent], None]] = []
+        self._stroke: list[Callable[[StrokeEvent], None]] = []
         self._painted: set[tuple[int, int]] = set()  # since the last click
+        self._renewed = False  # since the last stroke
 
     def on_pick(self, callback: Callable[[PointerEvent], None]) -> None:
         """Call a function for every click; it runs under the guard."""
@@ -168,6 +201,10 @@ class ImageView(ABC):
     def on_key(self, callback: Callable[[KeyEvent], None]) -> None:
         """Call a function for every key of `hotkeys`; it runs under the guard."""
         self._key.append(callback)
+
+    def on_stroke(self, callback: Callable[[StrokeEvent], None]) -> None:
+        """Call a function for every stroke with the brush; it runs under the guard."""
+        self._stroke.append(callback)
 
     def goto(self, t: int, z: int | None = None, y: int | None = None, x: int | None = None) -> None:
         """Show a frame, the nearest there is, and put the crosshair somewhere.
@@ -266,6 +303,16 @@ class ImageView(ABC):
         """
 
     @abstractmethod
+    def show_objects(self, frames: Iterable[int] | None = None) -> None:
+        """Say that the objects of frames are others; grey values stay.
+
+        Parameters
+        ----------
+        frames : iterable of int, optional
+            The frames; all if not given.
+        """
+
+    @abstractmethod
     def reload(self) -> None:
         """Fetch all grey values anew, and take over the contrast of the feed: it changed its channel."""
 
@@ -273,6 +320,7 @@ class ImageView(ABC):
         """Stop telling of clicks and keys; the view is not used any more."""
         self._pick.clear()
         self._key.clear()
+        self._stroke.clear()
 
     def tell_pick(self, event: PointerEvent) -> None:
         """Hand a click to those who asked for clicks; afterwards the object is drawn as it is."""
@@ -283,6 +331,16 @@ class ImageView(ABC):
         finally:  # whatever happened, the browser shows what is true
             if event.object_id and (event.t, event.object_id) not in self._painted:
                 self.paint([(event.t, event.object_id)])
+
+    def tell_stroke(self, event: StrokeEvent) -> None:
+        """Hand a stroke to those who asked for strokes; afterwards the frame is drawn as it is."""
+        self._renewed = False
+        try:
+            for callback in tuple(self._stroke):
+                callback(event)
+        finally:
+            if not self._renewed:
+                self.show_objects([event.t])
 
     def tell_key(self, event: KeyEvent) -> None:
         """Hand a key to those who asked for keys."""

@@ -11,9 +11,9 @@ from html import escape
 from itertools import groupby
 from typing import Literal, get_args
 
-Group = Literal["Tracks", "Labels", "View", "Correct", "Go"]
-Panel = Literal["view", "track", "classify"]
-"""Who listens to keys: any view, the manual tracker, the labelling of objects."""
+Group = Literal["Tracks", "Labels", "Decide", "Repair", "View", "Correct", "Go"]
+Panel = Literal["view", "track", "classify", "review"]
+"""Who listens to keys: any view, the manual tracker, the labelling of objects, the proofreader."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,11 @@ class Key:
         Name of what happens: a method of the view or of the tracker.
     help : str
         What it does, in a few words.
-    group : {"Tracks", "Labels", "View", "Correct", "Go"}
+    group : {"Tracks", "Labels", "Decide", "Repair", "View", "Correct", "Go"}
         Where it stands in the help.
-    where : {"image", "view", "track", "classify"}, optional
-        Who does it: the image in the browser by itself, any view, the manual tracker only, or the labelling only.
+    where : {"image", "view", "track", "classify", "review"}, optional
+        Who does it: the image in the browser by itself, any view, or only the manual tracker, the labelling, or the
+        proofreader.
     together : str, optional
         Text of the help table for this row and its neighbours with the same text, which share a line there.
     told : str, optional
@@ -42,7 +43,7 @@ class Key:
     action: str
     help: str
     group: Group
-    where: Literal["image", "view", "track", "classify"] = "track"
+    where: Literal["image", "view", "track", "classify", "review"] = "track"
     together: str = ""
     told: str = ""
 
@@ -97,26 +98,30 @@ KEYS = (
     Key(("shift+z", "ctrl+shift+z", "ctrl+y"), "redo_label", "redo", "Correct", "classify", "undo, redo"),
     Key(("Escape",), "close_menu", "close the menu", "Correct", "classify"),
     Key(("?",), "help", "show or hide this table", "View", "classify"),
+    Key(("Enter",), "accept", "it is right; in a repair: do it", "Decide", "review"),
+    Key(("1",), "choose_1", "alternative 1", "Decide", "review", "an alternative is right"),
+    Key(("2",), "choose_2", "alternative 2", "Decide", "review", "an alternative is right"),
+    Key(("3",), "choose_3", "alternative 3", "Decide", "review", "an alternative is right"),
+    Key(("4",), "choose_4", "alternative 4", "Decide", "review", "an alternative is right"),
+    Key(("f",), "mark_false", "it is a false detection", "Decide", "review"),
+    Key(("x",), "end_here", "its track ends here", "Decide", "review"),
+    Key(("d",), "divide", "it divides; click both daughters", "Decide", "review"),
+    Key(("n",), "skip", "ask later", "Decide", "review", "ask later, go back"),
+    Key(("b",), "back", "back to the last question", "Decide", "review", "ask later, go back"),
+    Key(("s",), "split", "split an object by clicked seeds", "Repair", "review"),
+    Key(("m",), "merge", "merge clicked objects", "Repair", "review"),
+    Key(("Delete",), "delete", "delete what the mouse is on", "Repair", "review"),
+    Key(("a",), "add", "add a missed object by a click", "Repair", "review"),
+    Key(("p",), "paint", "brush: paint an object", "Repair", "review", "brush: paint, erase"),
+    Key(("shift+p",), "erase", "brush: take pixels away", "Repair", "review", "brush: paint, erase"),
+    Key(("[",), "thinner", "thinner brush", "Repair", "review", "thinner, thicker brush"),
+    Key(("]",), "thicker", "thicker brush", "Repair", "review", "thinner, thicker brush"),
+    Key(("Backspace",), "take_back", "take the last click back", "Repair", "review"),
+    Key(("z", "ctrl+z"), "undo", "undo", "Correct", "review", "undo, redo"),
+    Key(("shift+z", "ctrl+shift+z", "ctrl+y"), "redo", "redo", "Correct", "review", "undo, redo"),
+    Key(("Escape",), "cancel", "leave a repair or a division", "Correct", "review"),
+    Key(("?",), "help", "show or hide this table", "View", "review"),
 )
-
-REVIEW_KEYS = {
-    "Enter": "accept",
-    "1": "choose_1",
-    "2": "choose_2",
-    "3": "choose_3",
-    "4": "choose_4",
-    "n": "skip",
-    "b": "back",
-    "f": "mark_false",
-    "x": "end_here",
-    "d": "divide",
-    "z": "undo",
-    "ctrl+z": "undo",
-    "shift+z": "redo",
-    "ctrl+shift+z": "redo",
-    "Escape": "cancel",
-}
-"""Keys of the proofreader, and its methods that they call."""
 
 MOUSE: tuple[tuple[str, str, Group, Panel], ...] = (
     ("Click", "give to the active track", "Tracks", "track"),
@@ -124,6 +129,9 @@ MOUSE: tuple[tuple[str, str, Group, Panel], ...] = (
     ("Right click", "menu of the object", "Correct", "track"),
     ("Click", "give the chosen label", "Labels", "classify"),
     ("Right click", "menu of labels", "Labels", "classify"),
+    ("Click", "ask about the object", "Decide", "review"),
+    ("Click, next frame", "it goes on there", "Decide", "review"),
+    ("Shift + click", "it goes on there, later", "Decide", "review"),
     ("Shift + wheel", "go through time", "Go", "view"),
     ("Ctrl + wheel", "zoom", "View", "view"),
     ("Drag", "move the zoomed image", "View", "view"),
@@ -153,7 +161,7 @@ def kernel_keys(panel: Panel = "view") -> dict[str, str]:
 
     Parameters
     ----------
-    panel : {"view", "track", "classify"}, optional
+    panel : {"view", "track", "classify", "review"}, optional
         Whose keys; some of the manual tracker's the image has handled already.
 
     Returns
@@ -165,20 +173,22 @@ def kernel_keys(panel: Panel = "view") -> dict[str, str]:
     return views | told | {name: key.action for key in KEYS if key.where == panel for name in key.keys}
 
 
-def key_of(action: str) -> str:
+def key_of(action: str, panel: Panel | None = None) -> str:
     """Tell the key of an action as people read it.
 
     Parameters
     ----------
     action : str
         For example ``"redo"``.
+    panel : {"view", "track", "classify", "review"}, optional
+        Whose key; the first in the table if not given.
 
     Returns
     -------
     str
         For example ``"Shift+z"``.
     """
-    return next(_shown(key.keys[0]) for key in KEYS if key.action == action)
+    return next(_shown(key.keys[0]) for key in KEYS if key.action == action and panel in (None, key.where))
 
 
 def help_table(panel: Panel = "track") -> str:
@@ -186,7 +196,7 @@ def help_table(panel: Panel = "track") -> str:
 
     Parameters
     ----------
-    panel : {"view", "track", "classify"}, optional
+    panel : {"view", "track", "classify", "review"}, optional
         Whose keys.
 
     Returns

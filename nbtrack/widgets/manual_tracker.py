@@ -13,6 +13,7 @@ import ipywidgets
 from ipywidgets import Layout
 
 from nbtrack.rendering.overlays import encode_png
+from nbtrack.resolving import changed_frames
 from nbtrack.widgets.background import Later
 from nbtrack.widgets.keymap import key_of
 from nbtrack.widgets.painter import paint_slice
@@ -177,7 +178,10 @@ class ManualTracker:
         if divisions != self._divisions and self.viewer.color_by == "lineage":
             self.viewer.refresh()  # descendants have other colours
         self._divisions = divisions
-        self.viewer.canvas.paint(change.pairs)
+        objects = self.session.detections
+        if self.viewer.feed.detections is not objects:
+            self.viewer.show_objects(objects, changed_frames(self.viewer.feed.detections, objects))
+        self.viewer.canvas.paint(pair for pair in change.pairs if self.session.has_object(*pair))
         self.actions.forget_choice()
         self._frames.update(change.frames)
         self._changed_since = True

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nbtrack.rendering.drawing import draw_badge, draw_crosshair, draw_ghost, draw_lines, draw_ring
+from nbtrack.rendering.drawing import draw_badge, draw_crosshair, draw_ghost, draw_lines, draw_ring, draw_stroke
 from nbtrack.rendering.overlays import compose, lookup_table, open_contrast, to_uint8
 from nbtrack.widgets.coding import number_labels
 from nbtrack.widgets.image_view import ViewState
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BACKGROUND = (16, 18, 20)
 """Colour beside the image."""
+PAINTED, ERASED = (255, 255, 255), (230, 60, 40)
+"""Colours of a stroke while it is made; the same as in `static/overlays.js`."""
 KEPT = 64
 """Frames whose colours are remembered."""
 
@@ -44,6 +46,8 @@ class Painter:
         A frame, and the texts on its objects.
     marks : tuple of ndarray and tuple of str
         Rings and lines as of `nbtrack.comparison.marks.find_marks`, and the colour of each side.
+    stroke : tuple of str and list, or None
+        The plane and the voxels ``(z, y, x)`` over which a brush goes.
     """
 
     def __init__(self, feed: FrameFeed, state: ViewState, board: Board) -> None:
@@ -52,6 +56,7 @@ class Painter:
         self.found = 0
         self.badges: tuple[int, dict[int, str]] = (0, {})
         self.marks: tuple[np.ndarray, tuple[str, ...]] = (np.zeros((0, 9)), ())
+        self.stroke: tuple[str, list[tuple[int, int, int]]] | None = None
 
     def forget(self, frames: Iterable[int] | None = None) -> bool:
         """Read the colours of frames again when they are needed.
@@ -134,6 +139,10 @@ class Painter:
         if len(board.planes) > 1:
             draw_crosshair(picture, *board.screen(name, np.array([state.z, state.y, state.x])))
         self._draw_rings(picture, name)
+        if self.stroke is not None and self.stroke[0] == name and self.stroke[1]:
+            radii = board.radii(name, state.brush / np.array(state.scale))
+            color = ERASED if state.erases else PAINTED
+            draw_stroke(picture, board.screen(name, np.array(self.stroke[1], float)), radii, color)
         t, texts = self.badges
         if t == state.t:
             ids, centers = self.colors_of(t).object_ids, self._centers(t)

@@ -26,7 +26,7 @@ from ipywidgets import Layout, jslink
 from nbtrack.data.lineage import FALSE_TRACK_ID
 from nbtrack.errors import InputError
 from nbtrack.rendering.overlays import encode_png
-from nbtrack.widgets.image_view import ImageView, KeyEvent, PointerEvent, ViewState
+from nbtrack.widgets.image_view import ImageView, KeyEvent, PointerEvent, StrokeEvent, ViewState
 from nbtrack.widgets.painter import Painter
 from nbtrack.widgets.planes import Board, Mouse
 
@@ -240,6 +240,13 @@ class ImagePicture(ImageView):
         """Tell that this view has no clipboard."""
         return False
 
+    def show_objects(self, frames: Iterable[int] | None = None) -> None:
+        """Draw the objects of frames anew."""
+        self._renewed = True
+        self._painter.stroke = None
+        self._painter.forget(frames)
+        self._want()
+
     def reload(self) -> None:
         """Draw the grey values anew after the feed changed its channel."""
         with self._hold():
@@ -260,6 +267,9 @@ class ImagePicture(ImageView):
     def _grab(self, mouse: Mouse) -> None:
         if mouse.button == 0:
             self._drag = {"mouse": mouse, "center": dict(self._board.center), "moved": False}
+            self._painter.stroke = None
+            if self.state.brush:
+                self._brush(mouse)
 
     def _move(self, mouse: Mouse) -> None:
         if self._drag and self._drag["mouse"].plane.name == mouse.plane.name and mouse.held:
@@ -269,6 +279,9 @@ class ImagePicture(ImageView):
             self._point(mouse)
 
     def _pull(self, mouse: Mouse) -> None:
+        if self.state.brush:
+            self._brush(mouse)
+            return
         start = self._drag["mouse"]
         dx, dy = mouse.left - start.left, mouse.top - start.top
         self._drag["moved"] |= hypot(dx, dy) > CLICK
@@ -280,9 +293,31 @@ class ImagePicture(ImageView):
         if not self._drag or mouse.button != 0:
             return
         self._pull(mouse)
-        moved, self._drag = self._drag["moved"], None
-        if not moved:
+        begun, self._drag = self._drag, None
+        stroke = self._painter.stroke
+        if stroke is not None:
+            name, points = stroke
+            first = dict(zip("zyx", points[0], strict=True))
+            through = self._board.planes[name].through
+            held = begun["mouse"].modifiers
+            self.tell_stroke(StrokeEvent(self.state.t, tuple(points), self._object_at(name, first), through, held))
+        elif not begun["moved"] and not self.state.brush:
             self._pick_at(mouse, 0)
+
+    def _brush(self, mouse: Mouse) -> None:
+        """Add the place of the mouse to the stroke."""
+        name = mouse.plane.name
+        place = self._board.locate(name, mouse.left, mouse.top)
+        if place is None:
+            return
+        whole = self._place(name, place)
+        point = (whole["z"], whole["y"], whole["x"])
+        if self._painter.stroke is None:
+            self._painter.stroke = (name, [])
+        points = self._painter.stroke[1]
+        if not points or points[-1] != point:
+            points.append(point)
+            self._want()
 
     def _leave(self, mouse: Mouse) -> None:
         self._drag = self._at = None

@@ -254,6 +254,11 @@ class Board:
             ends.append((index + 0.5 - self.center[axis]) * self._pixels(axis) + n / 2 - 0.5)
         return np.stack(ends, axis=-1)
 
+    def radii(self, name: str, voxels: np.ndarray) -> np.ndarray:
+        """Tell how long lengths along z, y and x in voxels are down and across the picture of a plane."""
+        plane = self.planes[name]
+        return np.array([voxels["zyx".index(axis)] * self._pixels(axis) for axis in (plane.down, plane.across)])
+
     def _index(self, axis: str, pixels: float | np.ndarray, room: int) -> float | np.ndarray:
         return self.center[axis] + (pixels - room / 2) / self._pixels(axis)
 

@@ -7,6 +7,7 @@ everything else, and again after some decisions.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -15,13 +16,17 @@ from ipywidgets import Layout
 from nbtrack.errors import EditError, InputError
 from nbtrack.evaluation import find_links
 from nbtrack.learning.fitting import learn
+from nbtrack.resolving import changed_frames
 from nbtrack.review.fates import FALSE
 from nbtrack.review.queue import ReviewQueue
-from nbtrack.widgets.background import run_beside
+from nbtrack.widgets.background import Later, run_beside
 from nbtrack.widgets.filmstrip import FilmStrip
-from nbtrack.widgets.keymap import REVIEW_KEYS
+from nbtrack.widgets.help_box import HelpBox
+from nbtrack.widgets.keymap import kernel_keys
 from nbtrack.widgets.meter import Meter
 from nbtrack.widgets.proofreader_side import SHOWN, ProofreaderSide
+from nbtrack.widgets.repair_bar import RepairBar
+from nbtrack.widgets.repair_tools import COSTS, TOOLS, RepairTools
 from nbtrack.widgets.viewer import Viewer
 from nbtrack.workflow import Workflow
 
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
 
     from IPython.display import Image
 
+    from nbtrack.data.detections import Detections
+    from nbtrack.data.movie import Movie
     from nbtrack.editing.history import Change
     from nbtrack.editing.session import Session
     from nbtrack.project import Project
@@ -38,6 +45,7 @@ if TYPE_CHECKING:
     from nbtrack.review.queue import Event
     from nbtrack.review.sampling import Draws
     from nbtrack.widgets.image_view import KeyEvent, PointerEvent
+    from nbtrack.widgets.repair_tools import Repair
     from nbtrack.widgets.viewer import Backend
 
 REFRESH = 10
@@ -57,11 +65,17 @@ class Proofreader:
         Channel of the movie to show.
     backend : {"canvas", "image"}, optional
         How the image is shown: "image" is for front ends that block modules of others.
+    prediction : Movie, optional
+        Prediction map from which missed objects are added; that of the workflow or project if there is one.
+    prediction_channel : int, optional
+        Channel of it.
 
     Attributes
     ----------
     session : Session
         What is edited; every decision is held in it.
+    tools : RepairTools
+        Split, merge, delete, add and the brush.
     queue : ReviewQueue
         What is in doubt.
     event : Event or None
@@ -80,9 +94,17 @@ class Proofreader:
     """
 
     def __init__(
-        self, work: Session | Workflow | Project | str | Path, *, channel: int = 0, backend: Backend = "canvas"
+        self,
+        work: Session | Workflow | Project | str | Path,
+        *,
+        channel: int = 0,
+        backend: Backend = "canvas",
+        prediction: Movie | None = None,
+        prediction_channel: int | None = None,
     ) -> None:
-        self.session = _session_of(work)
+        self.session, known = _session_of(work)
+        if prediction is None and known is not None:
+            prediction, prediction_channel = known
         session = self.session
         self.queue = ReviewQueue(session)
         self.event: Event | None = None
@@ -92,19 +114,36 @@ class Proofreader:
         self._daughters: list[int] | None = None
         self._events: list[Event] = []
         self._pin: int | None = None
-        self._busy, self._decisions = False, 0
+        self._busy, self._decisions, self._closed = False, 0, False
+        self._judged_objects: Detections | None = None
         self.viewer = Viewer(
             session.movie,
             session.lineage,
             detections=session.detections,
             channel=channel,
             backend=backend,
-            keys=REVIEW_KEYS,
+            panel="review",
         )
         self.messages = self.viewer.messages
         guard = self.messages.guard
+        self._judge_later = Later(guard(self._judge_repaired))
         self.film = FilmStrip(self.viewer.feed)
-        self._side = ProofreaderSide(guard=guard, act=self._act, on_jump=self._jump, on_pin=self._choose_pin)
+        self._keys = kernel_keys("review")
+        self._help = HelpBox("review", guard)
+        self.viewer.add_overlay(self._help.widget)
+        self._bar = RepairBar(guard=guard, act=self._act, on_size=lambda size: self.tools.resize(size))
+        self.tools = RepairTools(
+            session,
+            self.viewer,
+            prediction=prediction,
+            channel=prediction_channel,
+            on_show=lambda: self._bar.show(self.tools),
+            on_done=self._repaired,
+        )
+        self._bar.show(self.tools)
+        self._side = ProofreaderSide(
+            guard=guard, act=self._act, on_jump=self._jump, on_pin=self._choose_pin, repairs=self._bar.widget
+        )
         self.viewer.widget.layout.flex = "0 0 auto"
         left = ipywidgets.VBox(
             [self.viewer.widget, self.film.widget], layout=Layout(flex="1 1 460px", max_width="624px")
@@ -118,17 +157,17 @@ class Proofreader:
         self.widget.add_class("nbt-proofreader")
         self.viewer.canvas.on_key(self._press)
         self.viewer.canvas.on_pick(self._pick)
+        self.viewer.canvas.on_stroke(self.tools.stroke)
         self._stop = session.on_change(guard(self._changed))
         self._side.ask(None, hint="Looking for what is in doubt …")
         self._side.list_pins(session.pins)
         self._show_meter()
-        session.resolver.start()
         self.refresh()
 
     def __dir__(self) -> list[str]:
         """List what a user needs."""
         names = ["accept", "choose", "close", "event", "last_error", "learn", "meter", "queue", "refresh", "session"]
-        return [*names, "snapshot", "viewer", "widget"]
+        return [*names, "snapshot", "solve", "tools", "viewer", "widget"]
 
     def __repr__(self) -> str:
         return f"<Proofreader of {self.session!r}>"
@@ -182,8 +221,13 @@ class Proofreader:
         self._side.ask(event, hint=f"Click both daughters in frame {event.t + 1}")
 
     def cancel(self) -> None:
-        """Leave the clicks for a division."""
-        if self._daughters is not None:
+        """Leave the tool in hand, or the clicks for a division, or the help."""
+        if self._help.is_shown:
+            self._help.toggle(close=True)
+        elif self.tools.tool:
+            self.tools.put_away()
+            self._judge_repaired()
+        elif self._daughters is not None:
             self._daughters = None
             self._side.ask(self.event)
 
@@ -200,13 +244,16 @@ class Proofreader:
         self.ask(*self._seen.pop())
 
     def undo(self) -> None:
-        """Take back the last decision, with what the solver made of it."""
-        self.messages.say(self.session.undo().message)
-        self._next()
+        """Take back the last decision or repair, with what the solver made of it."""
+        self._step(self.session.undo)
 
     def redo(self) -> None:
-        """Do the last undone decision again."""
-        self.messages.say(self.session.redo().message)
+        """Do the last undone decision or repair again."""
+        self._step(self.session.redo)
+
+    def solve(self) -> None:
+        """Solve everything that is not held, so that objects without a track get one."""
+        self.messages.say(self.session.resolve().message)
         self._next()
 
     def unpin(self) -> None:
@@ -225,9 +272,9 @@ class Proofreader:
     # ------------------------------------------------------------------ what takes longer
     def refresh(self) -> None:
         """Judge everything anew, with all that is held; in a notebook beside everything else."""
-        if self._busy:
+        if self._busy or self._closed:
             return
-        self._busy = True
+        self._busy, self._judged_objects = True, self.session.detections
         run_beside(
             lambda progress: self.queue.draw(progress=progress),
             progress=lambda done, todo: self._show_meter(f"judging {done} of {todo} …"),
@@ -275,6 +322,7 @@ class Proofreader:
 
     def close(self) -> None:
         """Stop following the session and take the workbench off the page; the session keeps everything."""
+        self._closed = True
         self._stop()
         self._side.close()
         self.viewer.close()
@@ -292,21 +340,49 @@ class Proofreader:
         change = action(event)
         after = find_links(self.session.lineage)
         self._removed += ADDED * len(after - before) + REMOVED * len(before - after)
-        self.meter.count()
         self._decisions += 1
         self._seen.append((event.t, event.object_id))
         self.messages.say(change.message)
         self._next(event)
+        self._count()
         if self._decisions % REFRESH == 0:
             self.refresh()
 
     def _next(self, last: Event | None = None) -> None:
         self._daughters = None
         after = None if last is None else (last.t, last.object_id)
-        self._events = self.queue.events(SHOWN, after=after)
+        self._events = self._listed(after)
         self._show(self._events[0] if self._events else None)
 
-    def _show(self, event: Event | None) -> None:
+    def _listed(self, after: Object | None) -> list[Event]:
+        """List what is in doubt; what was judged before a repair may speak of objects that are gone."""
+        events = self.queue.events(SHOWN, after=after)
+        return [event for event in events if all(self.session.has_object(*place) for place in event.objects)]
+
+    def _step(self, action: Callable[[], Change]) -> None:
+        """Take a step back or forth; after a repair the image stays where it is."""
+        objects = self.session.detections
+        change = action()
+        self.messages.say(change.message)
+        if self.session.detections is objects and not self.tools.tool:
+            self._next()
+        else:
+            self._stay()
+
+    def _stay(self) -> None:
+        """Bring what is asked up to date without moving the image."""
+        event = self.event
+        if event is not None and self.session.has_object(event.t, event.object_id):
+            again = self.queue.event_at(event.t, event.object_id)
+            there = all(self.session.has_object(*place) for place in again.objects)
+            event = again if there else replace(again, alternatives=())
+            self._events = self._listed((event.t, event.object_id))
+        else:
+            self._events = self._listed(None)
+            event = self._events[0] if self._events else None
+        self._show(event, look=False)
+
+    def _show(self, event: Event | None, *, look: bool = True) -> None:
         self.event = event
         self._side.ask(event)
         self._side.list_events(self._events, event)
@@ -316,9 +392,15 @@ class Proofreader:
         if event is None:
             self.film.clear()
             return
-        self.viewer.canvas.look_at(event.t, event.object_id)
+        if look:
+            self.viewer.canvas.look_at(event.t, event.object_id)
         z, y, x = self.viewer.feed.center_of(event.t, event.object_id)
         self.film.show(event.t, round(y), round(x), z)
+
+    def _count(self) -> None:
+        """Count an action, when everything that it leads to is shown."""
+        self.meter.count()
+        self._show_meter()
 
     def _show_meter(self, doing: str = "") -> None:
         seconds = time.monotonic() - self._began
@@ -328,14 +410,34 @@ class Proofreader:
 
     def _judged(self, result: Callable[[], Draws]) -> None:
         self._busy = False
+        made = result()
+        if self._closed:
+            return
+        if self._judged_objects is not self.session.detections:  # repaired meanwhile
+            self._judge_repaired()
+            return
         asked = self.event
-        self.queue.take(result())
-        if asked is None:
+        self.queue.take(made)
+        if asked is None and not self.tools.tool:
             self._next()
+        elif asked is None:
+            self._stay()
         else:
-            self._events = self.queue.events(SHOWN, after=(asked.t, asked.object_id))
+            self._events = self._listed((asked.t, asked.object_id))
             self._side.list_events(self._events, asked)
             self._show_meter()
+
+    def _judge_repaired(self) -> None:
+        """Judge repaired objects, once the brush is put away."""
+        if self._judged_objects is not self.session.detections and self.tools.tool not in ("paint", "erase"):
+            self.refresh()
+
+    def _repaired(self, repair: Repair) -> None:
+        """Count a repair and say what it did."""
+        self._removed += COSTS[repair.tool]
+        self.messages.say(repair.change.message)
+        self._stay()
+        self._count()
 
     def _learned(self, result: Callable[[], Any]) -> None:
         self._busy = False
@@ -346,26 +448,51 @@ class Proofreader:
         self.refresh()
 
     def _changed(self, change: Change) -> None:
-        if self.viewer.feed.detections is not self.session.detections:
-            self.viewer.show_objects(self.session.detections)
-        elif self.viewer.color_by == "lineage":
+        objects = self.session.detections
+        if self.viewer.feed.detections is not objects:
+            frames = changed_frames(self.viewer.feed.detections, objects)
+            self.viewer.show_objects(objects, frames)
+            self._judge_later()
+        if self.viewer.color_by == "lineage":
             self.viewer.refresh()
         else:
-            self.viewer.canvas.paint(change.pairs)
+            self.viewer.canvas.paint(pair for pair in change.pairs if self.session.has_object(*pair))
 
     def _press(self, event: KeyEvent) -> None:
-        action = REVIEW_KEYS.get(event.key)
-        if action is not None:
-            self._act(action)
+        action = self._keys.get(event.key)
+        if action is not None and not action.startswith("toggle_"):  # the view does that
+            self._act(action, event)
 
-    def _act(self, name: str) -> None:
-        if name.startswith("choose_"):
+    def _act(self, name: str, key: KeyEvent | None = None) -> None:
+        """Do what a key or a button says."""
+        tools = self.tools
+        if name in TOOLS:
+            self._daughters = None
+            tools.take(name, key)
+            self._judge_repaired()
+        elif name == "help":
+            self._help.toggle()
+        elif name in ("thinner", "thicker"):
+            tools.resize(tools.size + (1 if name == "thicker" else -1))
+        elif name == "take_back":
+            tools.take_back()
+        elif name == "apply" or (name == "accept" and tools.tool):
+            tools.apply()
+            self._judge_repaired()
+        elif tools.tool and name not in ("cancel", "undo", "redo"):
+            raise EditError("A repair is under way. Finish it with Enter, or leave it with Esc.")
+        elif name.startswith("choose_"):
             self.choose(int(name.removeprefix("choose_")))
         else:
             getattr(self, name)()
 
     def _pick(self, click: PointerEvent) -> None:
         """Choose what to ask about; in the frame after it, or later with Shift, say where it goes."""
+        if click.button:
+            return
+        if self.tools.tool:
+            self.tools.pick(click)
+            return
         if not click.object_id:
             raise EditError("There is only background there. Click an object.")
         event = self.event
@@ -392,13 +519,16 @@ class Proofreader:
             self.viewer.canvas.look_at(pin.t, pin.object_id)
 
 
-def _session_of(work: Any) -> Session:
-    """Find the session."""
+def _session_of(work: Any) -> tuple[Session, tuple[Movie, int | None] | None]:
+    """Find the session, and the prediction map with its channel."""
     from nbtrack.editing.session import Session
 
     if isinstance(work, Session):
-        return work
+        return work, None
     held = work if isinstance(work, Workflow) else Workflow(work)
     if held.session is None:
         raise InputError("`work` has no session yet. Apply a threshold and track first.")
-    return held.session
+    known = None
+    if held.prediction is not None and held.kind == "prediction map":
+        known = held.prediction, held.params.channel
+    return held.session, known

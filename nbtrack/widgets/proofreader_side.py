@@ -35,6 +35,8 @@ class ProofreaderSide:
         Called with the number of an event of the queue.
     on_pin : callable
         Called with the number of a pin that is to be shown.
+    repairs : ipywidgets.Widget
+        The box of the repair tools.
 
     Attributes
     ----------
@@ -51,6 +53,7 @@ class ProofreaderSide:
         act: Callable[[str], object],
         on_jump: Callable[[int], object],
         on_pin: Callable[[int], object],
+        repairs: ipywidgets.Widget,
     ) -> None:
         def button(name: str, icon: str, text: str, tooltip: str) -> ipywidgets.Button:
             made = small_button(icon, tooltip, guard(lambda: act(name)), text=text, width="auto")
@@ -82,8 +85,9 @@ class ProofreaderSide:
             [
                 button("undo", "undo", "", "Undo (z)"),
                 button("redo", "repeat", "", "Redo (Shift+z)"),
-                button("refresh", "refresh", "Look again", "Judge everything anew, with all that is held"),
-                button("learn", "graduation-cap", "Learn", "Learn the weights of the tracker from what is held"),
+                button("solve", "", "Solve", "Solve everything that is not held"),
+                button("refresh", "", "Judge", "Judge everything anew, with all that is held"),
+                button("learn", "", "Learn", "Learn the weights of the tracker from what is held"),
             ]
         )
         steps.add_class("nbt-row")
@@ -96,7 +100,7 @@ class ProofreaderSide:
         )
         self._pins.widget.children = (*self._pins.widget.children, self.unpin)
         self.meter = ipywidgets.HTML(layout=Layout(margin="0"))
-        self.widget = ipywidgets.VBox([asked, steps, self._queue.widget, self._pins.widget, self.meter])
+        self.widget = ipywidgets.VBox([asked, steps, self.meter, repairs, self._queue.widget, self._pins.widget])
         self.widget.add_class("nbt-side")
 
     def ask(self, event: Event | None, *, hint: str = "") -> None:

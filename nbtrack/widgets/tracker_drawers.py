@@ -16,7 +16,8 @@ from ipywidgets import Layout
 from nbtrack.widgets.controls import small_button
 from nbtrack.widgets.export_box import KINDS, ExportBox
 from nbtrack.widgets.filmstrip import FilmStrip
-from nbtrack.widgets.keymap import help_table, key_of
+from nbtrack.widgets.help_box import HelpBox
+from nbtrack.widgets.keymap import key_of
 from nbtrack.widgets.menu import Entry
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class TrackerDrawers:
         self.widget = ipywidgets.VBox([row, self._place])
         self.widget.add_class("nbt-drawers")
         self.open_name = ""
-        self.help = self._make_help()
+        self._help = HelpBox("track", guard)
+        self.help = self._help.widget
         self._contrast_changed = guard(lambda _: self.refresh() if self.open_name == "Film strip" else None)
         actions.viewer.canvas.state.observe(self._contrast_changed, "contrast")
         actions.messages.on_note(self._show_log)
@@ -103,9 +105,7 @@ class TrackerDrawers:
         bool
             Whether it was shown before.
         """
-        was_shown = self.help.layout.display != "none"
-        self.help.layout.display = "none" if was_shown or close else ""
-        return was_shown
+        return self._help.toggle(close)
 
     def open_layer_menu(self, layer: str, left: float, top: float) -> None:
         """Offer to export what a layer shows.
@@ -230,14 +230,3 @@ class TrackerDrawers:
         row = ipywidgets.HBox([*self.window, self.moving])
         row.add_class("nbt-layer")
         return ipywidgets.VBox([caption, row])
-
-    def _make_help(self) -> ipywidgets.VBox:
-        head = '<div class="nbt-heading">Keys work after a click into the image</div>'
-        table = ipywidgets.HTML(f'{head}<div class="nbt-help-table">{help_table()}</div>', layout=Layout(margin="0"))
-        close = small_button(
-            "times", "Close (Escape)", self._actions.messages.guard(lambda: self.toggle_help(close=True))
-        )
-        close.add_class("nbt-help-close")
-        box = ipywidgets.VBox([close, table], layout=Layout(display="none", margin="0"))
-        box.add_class("nbt-help")
-        return box

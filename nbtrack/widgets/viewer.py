@@ -18,7 +18,7 @@ from nbtrack.widgets.messages import Messages
 from nbtrack.widgets.picture import ImagePicture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
 
     import numpy as np
     from IPython.display import Image
@@ -85,12 +85,10 @@ class Viewer:
     ----------
     movie, lineage, detections, channel, backend
         As in `show`, but `lineage` must be a lineage.
-    panel : {"view", "track", "classify"}, optional
+    panel : {"view", "track", "classify", "review"}, optional
         Whose keys are listened to.
     view_height : int, optional
         Height of the image in CSS pixels.
-    keys : mapping of str to str, optional
-        Further keys that are sent to the kernel, and what they do.
     paint : callable, optional
         Gives the colours of objects by frame and ids, instead of those by track.
 
@@ -124,14 +122,13 @@ class Viewer:
         view_height: int = 470,
         paint: Callable[[int, np.ndarray], np.ndarray] | None = None,
         backend: Backend = "canvas",
-        keys: Mapping[str, str] | None = None,
     ) -> None:
         if backend not in _BACKENDS:
             raise InputError(f"`backend` must be one of {list(_BACKENDS)}: got {backend!r}.")
         hint = "Move the mouse over the image. Shift + wheel goes through time, Ctrl + wheel zooms, dragging moves."
         self.messages = Messages(hint)
         self.feed = FrameFeed(movie, detections, lineage, channel=channel, paint=paint)
-        self._keys = kernel_keys(panel) | dict(keys or {})
+        self._keys = kernel_keys(panel)
         self.canvas: ImageView = _BACKENDS[backend](
             self.feed, self.messages, view_height=view_height, hotkeys=self._keys, view_keys=image_keys()
         )
@@ -252,17 +249,18 @@ class Viewer:
         """Draw the tracks anew after the lineage was changed by other code."""
         self.canvas.repaint()
 
-    def show_objects(self, detections: Detections) -> None:
-        """Show other objects of the same frames, as after a repair.
+    def show_objects(self, detections: Detections, frames: Iterable[int] | None = None) -> None:
+        """Show other objects of the same movie, as after a repair.
 
         Parameters
         ----------
         detections : Detections
             The objects.
+        frames : iterable of int, optional
+            The frames whose objects are others; all if not given.
         """
         self.feed.take_objects(detections)
-        self.canvas.reload()
-        self.canvas.repaint()
+        self.canvas.show_objects(frames)
 
     def add_overlay(self, widget: ipywidgets.Widget) -> None:
         """Put a widget over the image, such as a menu; it says itself where it is (``position: absolute``).

@@ -29,6 +29,7 @@ def disks_at(frames: list[int], places: list[tuple[float, float]], radius: list[
         drift=np.zeros((len(times), 2)),
         overlaps=dict.fromkeys(range(1, 4), nothing),
         has_labels=True,
+        usual_radius=float(np.median(r)),
     )
 
 

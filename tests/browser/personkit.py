@@ -4,7 +4,9 @@ One action is a click, a press of a key or of a button, or a drag. Moving the mo
 peers are counted the same way (the table in `tests/benchmarks/README.md`).
 """
 
+import numpy as np
 from browserkit import equals, kernel
+from scipy import ndimage
 
 
 class Person:
@@ -69,6 +71,19 @@ def inner_point(page, t, object_id, of="tracker.session.detections"):
         "(lambda d: [int(v) for v in __import__('numpy').unravel_index(d.argmax(), d.shape)])"
         f"(__import__('scipy.ndimage').ndimage.distance_transform_edt({of}.labels[{t}] == {object_id}))",
     )
+
+
+def inner_points(detections):
+    """Find a pixel that is surely inside each object: its farthest from the background, by frame and id."""
+    found = {}
+    for t in range(detections.n_frames):
+        labels = np.asarray(detections.labels[t])
+        for i, box in enumerate(ndimage.find_objects(labels.astype(np.int64)), 1):
+            if box is not None:
+                depth = ndimage.distance_transform_edt(np.pad(labels[box] == i, 1))
+                inside = np.unravel_index(depth.argmax(), depth.shape)
+                found[t, i] = tuple(int(b.start + k - 1) for b, k in zip(box, inside, strict=True))
+    return found
 
 
 def tracks(page):

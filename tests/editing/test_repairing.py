@@ -7,6 +7,7 @@ import pytest
 
 import nbtrack as nbt
 from nbtrack.data.pins import Pin
+from nbtrack.editing import repainting
 from nbtrack.editing.repainting import Repaint
 from nbtrack.errors import EditError, InputError
 
@@ -198,6 +199,37 @@ def test_other_columns_stay_for_the_objects_that_stay(labels) -> None:
     assert rows.loc[3, ["p_count_1", "texture"]].tolist() == [0.7, 3.0]
     assert rows.loc[4, ["p_count_0", "p_count_1", "p_count_2", "p_division"]].tolist() == [0, 1, 0, 0.25]
     assert np.isnan(rows.loc[4, "texture"])
+
+
+def test_features_of_repaired_objects_are_measured_and_no_others(labels, monkeypatch) -> None:
+    raw = nbt.Movie.from_array(np.random.default_rng(0).integers(0, 200, labels.shape, np.uint8), "tyx")
+    movie = nbt.Movie.from_array(labels, "tyx")
+    names = ["equivalent_radius", "radii", "intensity_mean"]
+    detections = nbt.detect(movie)
+    table = nbt.measure(detections, raw, features=names).assign(texture=3.0)
+    session = nbt.Session(raw, nbt.Detections(detections.labels, table, detections.frame_shape, detections.scale))
+    measured = []
+    monkeypatch.setattr(
+        repainting, "measure", lambda frame, *rest, **more: measured.append(1) or nbt.measure(frame, *rest, **more)
+    )
+    session.split_object(2, 1, [(12, 16), (12, 30)])
+    assert measured == [1]
+    fresh = nbt.measure(session.detections, raw, features=names)
+    assert np.array_equal(session.detections.table[fresh.columns], fresh)
+    assert session.detections.table.query("t == 2")["texture"].isna().sum() == 2
+    blind = nbt.Session(None, nbt.Detections(detections.labels, table, detections.frame_shape, detections.scale))
+    blind.split_object(2, 1, [(12, 16), (12, 30)])
+    assert blind.detections.table.query("t == 2")["intensity_mean"].isna().sum() == 2
+    assert not blind.detections.table["radius_0"].isna().any()
+
+
+def test_brush_goes_straight_from_point_to_point(session) -> None:
+    session.paint_object(0, 3, [(30, 60), (30, 75)], 2)
+    assert (np.asarray(session.detections.labels[0])[30, 60:76] == 3).all()
+    with pytest.raises(InputError, match="`points` must be at least one point"):
+        session.paint_object(0, 3, [], 2)
+    with pytest.raises(InputError, match="`axis` must be one of 'y', 'x': got 'z'"):
+        session.paint_object(0, 3, [(30, 60)], 2, axis="z")
 
 
 def test_repaint_as_values() -> None:

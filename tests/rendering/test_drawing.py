@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nbtrack.rendering.drawing import draw_badge, draw_crosshair, draw_ghost, draw_lines, draw_ring
+from nbtrack.rendering.drawing import draw_badge, draw_crosshair, draw_ghost, draw_lines, draw_ring, draw_stroke
 
 RED = np.array([[255, 0, 0]], np.uint8)
 
@@ -80,3 +80,12 @@ def test_a_ring_is_drawn_around_a_place_and_cut_off_at_the_border() -> None:
     for place in ((0, 0), (39, -5), (-100, 20)):
         draw_ring(picture, *place, color)
     assert picture.shape == (40, 40, 3)
+
+
+def test_stroke_tints_what_the_brush_covers(picture) -> None:
+    draw_stroke(picture, np.array([[15.0, 10.0], [15.0, 30.0]]), np.array([3.0, 3.0]), (255, 255, 255))
+    assert (picture[15, 8:33] == 177).all(), "from end to end, with round caps"
+    assert (picture[19:] == 100).all()
+    draw_stroke(picture, np.array([[0.0, 0.0]]), np.array([2.0, 5.0]), (255, 0, 0))
+    assert picture[0, 4, 0] > picture[0, 4, 1], "a flat brush, cut off at the border"
+    assert (picture[4, 0] == 100).all()

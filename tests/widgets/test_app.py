@@ -123,10 +123,10 @@ def test_an_automatic_result_is_corrected_by_hand(app) -> None:
     auto.track()
     auto._runs.buttons["Correct by hand"].click()
     assert app.tab == "Correct"
-    assert page(app, "Correct").children == (app.tracker.widget,)
-    assert app.tracker.session is app.workflow.session
+    assert page(app, "Correct").children == (app.proofreader.widget,)
+    assert app.proofreader.session is app.workflow.session
     assert app.workflow.session.lineage.track_ids == auto.result.lineage.track_ids
-    assert "The automatic result is now tracked by hand" in app.tracker.viewer.messages.text
+    assert "The automatic result is now corrected" in app.proofreader.messages.text
     app.workflow.session.mark_false(0, 1, force=True)
 
     # another result would replace what was done by hand since
@@ -137,12 +137,11 @@ def test_an_automatic_result_is_corrected_by_hand(app) -> None:
     assert app.workflow.session.lineage.is_false(0, 1)
     auto.messages.force()
     assert app.tab == "Correct"
-    app.goto("Track by hand")
-    assert "goes on from an automatic result" in sentence(app, "Track by hand")
-    page(app, "Track by hand").children[1].click()
-    assert app.tab == "Correct"
+    assert "is kept in edits-1.jsonl" in app.proofreader.messages.text
     assert not app.workflow.session.lineage.is_false(0, 1)
-    assert "is kept in edits-1.jsonl" in app.tracker.viewer.messages.text
+    app.goto("Track by hand")
+    assert page(app, "Track by hand").children == (app.tracker.widget,)
+    assert app.tracker.session is app.proofreader.session is app.workflow.session
 
     # the runs are there when the project is opened again, with the parameters of the last one
     again = App(app.workflow.project.path)
@@ -182,7 +181,7 @@ def test_the_last_result_is_corrected_from_its_own_tab(app) -> None:
     app.goto("Correct")
     assert f"has {len(app.auto.result.lineage.track_ids)} tracks" in sentence(app, "Correct")
     page(app, "Correct").children[1].click()
-    assert page(app, "Correct").children == (app.tracker.widget,)
+    assert page(app, "Correct").children == (app.proofreader.widget,)
     assert app.workflow.session.lineage.track_ids == app.auto.result.lineage.track_ids
     assert app.snapshot().data.startswith(b"\x89PNG")
     assert app.last_error is None
@@ -246,6 +245,23 @@ def test_labels_reach_the_automatic_tracker_and_come_back(app) -> None:
     assert (app.last_error, again.last_error) == (None, None)
 
 
+def test_a_classified_result_is_corrected_with_its_probabilities(app) -> None:
+    app.workflow.apply()
+    app.goto("Classify")
+    for t, object_id, count in ((0, 1, 1), (1, 1, 1), (2, 1, 2)):
+        app.classify.label(t, object_id, count)
+    labelling = app.workflow.labelling
+    app.goto("Track automatically")
+    app.auto.track()
+    result = app.auto.result
+    app._correct(result)
+    session = app.workflow.session
+    assert "p_count_2" in session.detections.table
+    assert session.resolver.start().outcome.report is result.report, "it need not be tracked again"
+    assert app.workflow.labelling is labelling
+    assert (app.proofreader.last_error, app.last_error) == (None, None)
+
+
 def test_damaged_labels_do_not_keep_anybody_from_tracking(app) -> None:
     app.workflow.apply()
     app.goto("Classify")
@@ -283,3 +299,29 @@ def test_export_offers_what_was_tracked(app) -> None:
     assert panel.export.source is app.workflow.session
     assert app.snapshot().data.startswith(b"\x89PNG")
     assert app.last_error is None
+
+
+def test_repairs_reach_the_other_tabs_and_the_project(app) -> None:
+    app.workflow.apply()
+    app.goto("Track automatically")
+    app.auto.track()
+    app.goto("Correct")
+    page(app, "Correct").children[1].click()
+    session, reader = app.workflow.session, app.proofreader
+    app.goto("Track by hand")
+    gone = min(session.lineage.labelled(0))
+    session.delete_object(0, gone)
+    objects = session.detections
+    assert reader.viewer.feed.detections is app.tracker.viewer.feed.detections is objects
+    assert app.workflow.detections is objects
+    app.goto("Correct")
+    assert app.proofreader is reader
+    app.goto("Track automatically")
+    assert app.auto.detections is objects, "a run is made of the repaired objects"
+    app.auto.track()
+    assert app.workflow.result is app.auto.result
+    again = App(app.workflow.project.path)
+    assert again.tab == "Correct"
+    assert not again.workflow.session.has_object(0, gone)
+    assert again.workflow.result is not None
+    assert (app.last_error, again.last_error) == (None, None)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -163,3 +164,13 @@ def test_what_does_not_fit(movie, detections, volume) -> None:
         FrameFeed(movie, None, Lineage())
     with pytest.raises(InputError, match="`detections` must have the frames of the movie: got 4 frames of shape"):
         FrameFeed(movie, volume[1], None)
+
+
+def test_other_objects_keep_the_colours_of_a_feature(movie, detections) -> None:
+    feed = FrameFeed(movie, detections, None)
+    feed.color_by = "size"
+    kept = detections.table[(detections.table["t"] > 0) | (detections.table["object_id"] > 1)].reset_index(drop=True)
+    feed.take_objects(replace(detections, table=kept))
+    assert feed.color_by == "size"
+    assert feed.colors(3).object_ids.tolist() == feed.object_ids(3).tolist()
+    assert len(feed._values) == len(kept)

@@ -3,7 +3,7 @@ from nbtrack.widgets.manual_tracker import ManualTracker
 
 
 def test_no_key_twice() -> None:
-    for panel in ("track", "classify"):
+    for panel in ("track", "classify", "review"):
         names = [name for key in KEYS if key.where in ("image", "view", panel) for name in key.keys]
         assert len(names) == len(set(names))
     both = set(image_keys()) & set(kernel_keys("track"))
@@ -29,9 +29,11 @@ def test_every_action_is_done_by_somebody(session) -> None:
 def test_help_comes_from_the_table() -> None:
     table = help_table()
     for key in KEYS:
-        assert (key.together or key.help) in (help_table("classify") if key.where == "classify" else table)
+        panel = key.where if key.where in ("classify", "review") else "track"
+        assert (key.together or key.help) in help_table(panel)
     assert "active track" not in help_table("view")
     assert key_of("redo") == "Shift+z"
+    assert key_of("split", "review") == "s"
     assert key_of("play") == "Space"
     assert key_of("remove") == "Del"
     assert table.count("<table") == 4

@@ -1,5 +1,6 @@
 """The proofreader without a browser: questions come by themselves, keys answer, the solver finds the rest."""
 
+import numpy as np
 import pytest
 
 import nbtrack as nbt
@@ -136,6 +137,41 @@ def test_learn_button(reader) -> None:
 def test_repaired_objects_are_shown(reader) -> None:
     reader.session.delete_object(0, min(reader.session.lineage.labelled(0)))
     assert reader.viewer.feed.detections is reader.session.detections
+
+
+def test_project_with_manual_tracks(tmp_path) -> None:
+    raw, prediction = tmp_path / "raw.npy", tmp_path / "prediction.npy"
+    np.save(raw, np.array([np.asarray(frame) for frame in SAMPLE.raw]))
+    maps = np.array([np.asarray(SAMPLE.prediction.frame(t, channel=1)) for t in range(8)])
+    np.save(prediction, maps)
+    work = nbt.Workflow(tmp_path / "project")
+    work.load(raw=raw, prediction=prediction, kind="prediction map")
+    work.apply()
+    first = min(i for i in work.session._objects[0])
+    work.session.new_track()
+    work.session.follow(0, first)
+    pins, proposals = work.session.pins, work.session.lineage.objects_of(1)
+    assert all(pin.object_id == first for pin in pins), "what was followed is a proposal"
+    assert len(proposals) > 1
+
+    reader = Proofreader(tmp_path / "project")
+    session = reader.session
+    assert session.pins == pins, "manual tracks are pins"
+    assert session.lineage.objects_of(1) == proposals
+    reader._act("solve")
+    assert session.progress().unlabeled == 0
+    assert session.pins == pins
+    assert "becomes one of the prediction map" in (reader.tools.take("add") or reader.tools.text)
+    reader.tools.put_away()
+    gone = next(i for i in sorted(session._objects[3]) if i != session.lineage.objects_of(1).get(3))
+    session.delete_object(3, gone)
+    reader.close()
+    again = Proofreader(nbt.Project(tmp_path / "project"))
+    assert not again.session.has_object(3, gone)
+    again._act("undo")
+    assert again.session.has_object(3, gone)
+    again.close()
+    assert (reader.last_error, again.last_error) == (None, None)
 
 
 def test_nothing_to_proofread() -> None:

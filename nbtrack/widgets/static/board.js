@@ -191,13 +191,18 @@ class Board {
     for (const pane of this.panes) {
       const canvas = pane.canvas;
       canvas.addEventListener("pointerdown", (e) => this.grab(pane, e));
-      canvas.addEventListener("pointermove", (e) => { if (this.drag) this.pull(e); else this.point(pane.locate(e)); });
+      canvas.addEventListener("pointermove", (e) => {
+        if (this.drag) return this.pull(e);
+        if (this.store.stroke?.open) for (const step of e.getCoalescedEvents?.() ?? [e]) this.paint(step);
+        this.point(pane.locate(e));
+      });
       canvas.addEventListener("pointerup", (e) => {
         const drag = this.drag;
         this.drag = null;
+        if (this.store.stroke?.open) return this.lift();
         if (drag && !drag.moved && drag.button === 0) this.pick(pane, e, 0);
       });
-      canvas.addEventListener("pointercancel", () => { this.drag = null; });
+      canvas.addEventListener("pointercancel", () => { this.drag = this.store.stroke = null; });
       canvas.addEventListener("pointerleave", () => this.point({ pane, inside: false, label: 0, object_id: 0 }));
       canvas.addEventListener("keydown", (e) => this.press(e));
     }
@@ -225,7 +230,29 @@ class Board {
     if (e.button > 1) return;
     e.preventDefault();
     try { pane.canvas.setPointerCapture(e.pointerId); } catch { /* a pointer made by a script */ }
+    if (e.button === 0 && this.store.get("brush")) return this.brush(pane, e);
     this.drag = { pane, x: e.clientX, y: e.clientY, center: { ...this.zoomed.center }, button: e.button, moved: false };
+  }
+  held(e) { return ["shift", "ctrl", "alt", "meta"].filter((name) => e[name + "Key"]); }
+  brush(pane, e) { // a stroke begins
+    const at = pane.locate(e), { z, y, x, object_id } = at;
+    if (!at.inside) return;
+    this.store.land();
+    this.store.answered = null;
+    this.store.stroke = { pane, t: pane.shown.t, object_id, points: [{ z, y, x }], modifiers: this.held(e), open: true };
+    this.store.redraw();
+  }
+  paint(e) {
+    const { stroke } = this.store, at = stroke.pane.locate(e), last = stroke.points.at(-1);
+    this.store.asking.touch();
+    if (!at.inside || ["z", "y", "x"].every((axis) => at[axis] === last[axis])) return;
+    stroke.points.push({ z: at.z, y: at.y, x: at.x, [stroke.pane.through]: last[stroke.pane.through] });
+  }
+  lift() { // the stroke is done; what it does is shown when the kernel has answered
+    const { t, pane, points, object_id, modifiers } = this.store.stroke;
+    this.store.stroke.open = false;
+    const rows = points.map(({ z, y, x }) => [z, y, x]);
+    this.store.model.send({ type: "stroke", t, through: pane.through, points: rows, object_id, modifiers });
   }
   pull(e) {
     const { pane, x, y, center } = this.drag, dx = e.clientX - x, dy = e.clientY - y;
@@ -240,6 +267,7 @@ class Board {
   point(at) {
     this.at = at;
     this.info.textContent = this.describe(at);
+    if (this.store.get("brush")) this.store.redraw();
     if (at.label !== this.hover) {
       this.hover = at.label;
       this.draw();
@@ -248,7 +276,7 @@ class Board {
   pick(pane, e, button) {
     const { store } = this, at = pane.locate(e), { z, y, x, object_id } = at, corner = this.root.getBoundingClientRect();
     if (!at.inside) return;
-    const t = pane.shown.t, modifiers = ["shift", "ctrl", "alt", "meta"].filter((name) => e[name + "Key"]);
+    const t = pane.shown.t, modifiers = this.held(e);
     this.found = 0;
     store.land();
     if (button === 0 && this.panes.length > 1) store.set({ z, y, x });

@@ -62,6 +62,31 @@ function drawMarks(context, pane, { rows, colors }, t) { // a ring at an object,
     });
 }
 
+function drawStroke(context, pane, points) { // what the brush covers: painted white, or red where pixels are taken away
+  const across = pane.radius(pane.across), down = pane.radius(pane.down);
+  context.save();
+  context.scale(1, down / across); // one length along both axes, so that a line has the width of the brush
+  const path = new Path2D();
+  points.forEach((point, i) => {
+    const [x, y] = pane.screen(point), at = [x, (y * across) / down];
+    if (i) path.lineTo(...at); else path.moveTo(...at);
+    if (points.length === 1) path.lineTo(at[0] + 0.01, at[1]);
+  });
+  Object.assign(context, { lineCap: "round", lineJoin: "round", lineWidth: 2 * across, globalAlpha: 0.55 });
+  context.strokeStyle = pane.board.store.get("erases") ? "#e63c28" : "#fff";
+  context.stroke(path);
+  context.restore();
+}
+
+function drawBrush(context, pane, at) { // a ring around the mouse
+  const [x, y] = pane.screen(at), path = new Path2D();
+  path.ellipse(x, y, pane.radius(pane.across), pane.radius(pane.down), 0, 0, 2 * Math.PI);
+  for (const [style, width] of [["#000a", 3], [pane.board.store.get("erases") ? "#ff6a55" : "#fff", 1.5]]) {
+    Object.assign(context, { strokeStyle: style, lineWidth: width });
+    context.stroke(path);
+  }
+}
+
 function drawBadges(context, pane, store, t) {
   if (store.badges.t !== t) return;
   Object.assign(context, { font: "bold 12px system-ui, sans-serif", textAlign: "center", textBaseline: "middle", lineWidth: 1 });

@@ -41,6 +41,10 @@ class Pane {
     const label = (inside && shown.plane.labels?.[b * shown.plane.width + a]) || 0;
     return { pane: this, clientX, clientY, inside, label, [across]: a, [down]: b, [through]: shown?.at, object_id: store.objectId(shown?.t, label) };
   }
+  radius(axis) { // of the brush, in CSS pixels
+    const size = this.board.store.get("scale")[{ z: 0, y: 1, x: 2 }[axis]];
+    return Math.max(0.5, (this.board.store.get("brush") / size) * this.scale(axis));
+  }
   halfExtent(axis) { return (axis === this.across ? this.width : this.height) / this.scale(axis) / 2; } // of what is seen, in voxels
 
   // -------------------------------------------------------------------------- drawing
@@ -61,6 +65,8 @@ class Pane {
     if (store.planes.length > 1) drawCrosshair(context, this, { z: store.get("z"), y: store.get("y"), x: store.get("x") });
     drawMarks(context, this, store.marks, t);
     drawBadges(context, this, store, t);
+    if (store.stroke?.pane === this && store.stroke.t === t) drawStroke(context, this, store.stroke.points);
+    if (store.get("brush") && this.board.at?.inside && this.board.at.pane === this) drawBrush(context, this, this.board.at);
     Object.assign(this.canvas.dataset, {
       t, z: store.get("z"), at, zoom: this.scale(across).toFixed(4), zoomDown: this.scale(down).toFixed(4),
       cx: zoomed.center[across].toFixed(3), cy: zoomed.center[down].toFixed(3),

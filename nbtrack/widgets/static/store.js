@@ -24,6 +24,7 @@ class Store {
     this.stale = new Set(); // t whose colours changed in the kernel
     this.failed = new Map(); // texts by key
     this.badges = { t: -1, texts: {} };
+    this.stroke = null; // where the brush goes, until the kernel has answered
     this.marks = { rows: new Float32Array(0), colors: [] };
     this.bytes = 0;
     this.steps = this.picks = this.changes = 0;
@@ -35,7 +36,7 @@ class Store {
     this.coming = null; // the frame that a click leads to, for the blink of an eye until it is shown
     model.on("change:t", () => { this.coming = null; });
     for (const name of ["t", "z", "y", "x", "tails_on", "tail_length", "ghost_on"]) model.on("change:" + name, () => this.show());
-    for (const name of LOOKS) model.on("change:" + name, () => this.redraw());
+    for (const name of [...LOOKS, "brush", "erases"]) model.on("change:" + name, () => this.redraw());
     model.on("change:playing", () => this.play());
   }
 
@@ -205,6 +206,7 @@ class Store {
       for (let i = 0, o = start; i < n; o += runs[i++]) target.labels.fill(runs[n + i], o, o + runs[i]);
     }
     target.rows = row + rows;
+    if (this.answered && !this.stroke?.open && key === this.keyNow(plane) && target.rows === target.height) this.stroke = this.answered = null;
     if (key === this.keyNow(plane) || t + 1 === this.get("t")) this.redraw();
     else for (const view of this.views) view.count();
     this.asking.pump();
@@ -230,6 +232,19 @@ class Store {
     });
     colors.parents = parents;
     if (news) this.recolored(t); // most often a click was painted rightly before
+  }
+  hear_objects({ frames }) { // other labels: the old ones stay on screen until the new ones are here, colours first
+    const gone = (key) => !frames || frames.includes(Number(key.split("/", 1)[0]));
+    for (const kept of [this.slices, this.cuts])
+      for (const [key, pixels] of kept)
+        if (gone(key)) {
+          kept.delete(key);
+          if (kept === this.slices) this.bytes -= pixels.raw.length + (pixels.labels?.byteLength ?? 0);
+        }
+    for (const key of this.failed.keys()) if (gone(key)) this.failed.delete(key);
+    for (const t of this.colors.keys()) if (!frames || frames.includes(t)) this.stale.add(t);
+    this.answered = Boolean(this.stroke && !this.stroke.open);
+    this.asking.pump();
   }
   hear_stale({ frames }) {
     for (const t of frames ?? this.colors.keys()) if (this.colors.has(t)) this.stale.add(t);
