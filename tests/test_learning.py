@@ -7,8 +7,10 @@ import pytest
 from truth_oracle import BenchMovie, Oracle
 
 import nbtrack as nbt
+from nbtrack.data.lineage import Lineage
 from nbtrack.data.relations import is_held
 from nbtrack.errors import InputError
+from nbtrack.learning.agreement import measure_agreement
 from nbtrack.learning.costs import WEIGHTS, costs_of, learned_start, set_weights
 from nbtrack.learning.fitting import learn
 from nbtrack.resolving import Resolver
@@ -110,6 +112,30 @@ def test_it_can_be_followed_and_stopped(corrected) -> None:
 
     learn(corrected, rounds=9, progress=progress, cancel=stop)
     assert seen == [(1, 9), (2, 9), (3, 9)]
+
+
+def test_what_the_movie_teaches_by_itself_is_left_to_it(movie) -> None:
+    params = nbt.TrackingParams(size_range=(1, 10**6))
+    session = nbt.Session(None, movie.detections, nbt.track(movie.detections, params))
+    oracle, queue = Oracle(movie), ReviewQueue(session, draws=6)
+    for event in queue.events(8):
+        queue.decide(event, oracle.fates[event.t, event.object_id])
+    learned = learn(session, rounds=15)
+    assert learned.params.self_training
+    assert not any(name.startswith("link_") for name in learned.factors)
+    assert learned.params.link_weights == params.link_weights
+    assert learned.after <= learned.before
+
+
+def test_agreement_counts_what_a_broken_track_costs() -> None:
+    whole = Lineage.from_tables([(t, 1, 1) for t in range(4)] + [(t, 2, 2) for t in range(4)])
+    broken = Lineage.from_tables([(t, 1, 1 + 2 * (t > 1)) for t in range(4)] + [(t, 2, 2) for t in range(4)])
+    assert measure_agreement(whole, whole) == 1
+    assert measure_agreement(broken, whole) == pytest.approx(np.sqrt(0.75))
+    fewer = Lineage.from_tables([(t, 1, 5) for t in range(4)])
+    assert measure_agreement(fewer, whole) == pytest.approx(np.sqrt(0.5))
+    assert measure_agreement(Lineage(), whole) == 0
+    assert measure_agreement(Lineage(), Lineage()) == 1
 
 
 def test_nothing_to_learn_from(movie) -> None:

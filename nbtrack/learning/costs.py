@@ -79,6 +79,11 @@ class Costs:
         """Give the costs with other weights, shape (columns,)."""
         return np.asarray(self.description.cost + self.slope @ (weights - self.weights))
 
+    def without(self, prefix: str) -> Costs:
+        """Leave out the weights whose names begin with some letters."""
+        kept = [k for k, name in enumerate(self.names) if not name.startswith(prefix)]
+        return Costs(self.description, tuple(self.names[k] for k in kept), self.weights[kept], self.slope[:, kept])
+
 
 def costs_of(solved: SolvedMovie, params: TrackingParams) -> Costs:
     """Find how the costs of a solved movie depend on its weights.

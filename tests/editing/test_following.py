@@ -76,3 +76,26 @@ def test_a_session_starts_from_its_result(result, monkeypatch) -> None:
     assert session.report == result.report
     assert session.is_certified
     assert session.certify() is None
+
+
+def test_the_proof_of_a_large_movie_follows(result, monkeypatch) -> None:
+    monkeypatch.setattr("nbtrack.resolving.LARGE", 10)
+    monkeypatch.setattr("nbtrack.resolving.AT_ONCE", 0.0)
+    session = nbt.Session(None, result.detections, result)
+    session.live = True
+    link = result.links.iloc[len(result.links) // 2]
+    pin = Pin("link", int(link["t"]), int(link["source_id"]), 0, int(link["target_id"]), int(link["t"] + link["gap"]))
+    session.pin(pin)
+    other = Pin("object", int(link["t"]), int(link["source_id"]), 0)
+    assert "Not certified yet." in session.pin(other).message
+    assert not session.is_certified
+    assert session.certify() is not None
+    assert session.is_certified
+    assert session.certify() is None
+    cold = nbt.Session(None, result.detections, result)
+    cold.pin(pin, other)
+    monkeypatch.undo()
+    cold.resolve()
+    assert session.report.objective == pytest.approx(cold.report.objective, rel=1e-9)
+    assert session.undo().message.startswith("Undone: Held")
+    assert session.pins == (pin,)
