@@ -44,13 +44,10 @@ class Ascent:
         After `bound`: cost of each factor's best choice but "nothing".
     copy_slack : pair of ndarray of float, shape (copies, m + 1)
         After `column_slack`: what the own factor of each in-copy and out-copy rises by for 0..m objects.
-    span : pair of int
-        The first and the last factor (exclusive) that a sweep updates: all of them, unless it is set otherwise.
     """
 
     def __init__(self, factors: Factors) -> None:
         f = self.factors = factors
-        self.span = 0, f.n
         self._flat = f.size == 1
         self.out, self.into = 0.5 * f.arc_cost[f.out.arc], 0.5 * f.arc_cost[f.into.arc]
         self.out[f.into.other_mate[f.out.mate] >= 0] *= 0.5  # two sources of a merge share its half
@@ -104,11 +101,11 @@ class Ascent:
         bool
             Whether the sweep was finished; the bound holds either way.
         """
-        first, n = self.span
+        n = self.factors.n
         if len(self.multiplier):
             self.bound()
             single.price_sets(self.factors.set_start, self.factors.set_member, self.multiplier, self.value, self._count)
-        begins = range(first, n, CHUNK)
+        begins = range(0, n, CHUNK)
         for begin in begins:
             self._pass(begin, min(begin + CHUNK, n), True, forward, slack)
             if control.stop_status is not None:

@@ -4,12 +4,11 @@ An *arc* (a link, a named division or a merge) that leads out of a piece ends in
 that stands for the one outside, and for this arc alone. Whatever the rest of the movie does, what it does in a piece is
 an answer of the piece; so the optimum of a piece is a lower bound of its part.
 
-The cost of a *border* arc, one that touches several pieces, is split between its ends: each end has a share for every
-number of objects, and all shares add up to the cost. A piece pays the shares of the ends that it owns. The optima of
-all pieces then add up to a lower bound of the whole, whatever the shares (a Lagrangian relaxation: the pieces need not
-agree about the arc). While a piece ascends, its sweeps move cost into the shares of its ghosts as they do between two
-detections: a piece gains what it hands over, and its neighbour loses that much at most. So all pieces may ascend at
-the same time, and the bound does not fall when their shares are added up.
+The cost of every arc is split between its ends: each end has a *share* for every number of objects, and the shares add
+up to the cost. Of a *border* arc, one that leads out, a piece pays the shares of the ends that it owns. So if a movie
+is cut into pieces, their optima add up to a lower bound of the whole, whatever the shares: a Lagrangian relaxation, in
+which the pieces need not agree about the arcs between them. While a piece ascends, the shares of its border arcs stay
+as they are; those of its inner arcs get better.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from nbtrack.model.description import describe
 from nbtrack.solvers.control import Control
 from nbtrack.solvers.dual.ascent import Ascent
 from nbtrack.solvers.dual.engine import Engine, choose_schedule, solve_by_ascent
-from nbtrack.solvers.dual.factors import FORBIDDEN, make_factors
+from nbtrack.solvers.dual.factors import make_factors
 from nbtrack.solvers.exact import solve_exactly
 from nbtrack.solvers.limits import Limits
 from nbtrack.solvers.pinned import PinnedState, hold
@@ -39,10 +38,10 @@ if TYPE_CHECKING:
     from nbtrack.model.description import Description
     from nbtrack.solvers.dual.factors import Factors
 
-State = tuple["NDArray[np.float64]", ...]
-
 DIRECT_UP_TO = 8_000
 """Detections up to which a piece that is held at its rim is solved by its relaxation."""
+CENTRING = 5
+"""Even sweeps at the end of a round: they leave some slack to arcs that the next windows share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +58,14 @@ class Piece:
         The detections of the piece, in the whole.
     links, named, merges : ndarray of int
         The arcs of its problem, in the whole.
+    arcs : ndarray of int
+        All of them, counted through: links, named divisions, merges.
     border : ndarray of int, shape (borders,)
-        Those of them that lead out; places among links, named divisions and merges, counted through.
-    owned : ndarray of bool, shape (borders, 3)
+        Those of them that lead out; places in `arcs`.
+    owned : ndarray of bool, shape (arcs, 3)
         Which of their ends the piece owns: source and target; parent and two children; two sources and target.
+    sets : ndarray of int
+        The sets of competing detections of its problem, in the whole; -1 if a part of one is outside.
     pins : tuple of PinnedState
         States that are held, in the numbers of `problem`.
     """
@@ -73,8 +76,10 @@ class Piece:
     links: NDArray[np.int64]
     named: NDArray[np.int64]
     merges: NDArray[np.int64]
+    arcs: NDArray[np.int64]
     border: NDArray[np.int64]
     owned: NDArray[np.bool_]
+    sets: NDArray[np.int64]
     pins: tuple[PinnedState, ...]
 
     @property
@@ -155,7 +160,8 @@ def cut_piece(
     ghosts = np.zeros(first, bool), np.zeros(n_heads, bool)
     narrow = link_place[p.narrow_links]
     narrow = narrow[(narrow >= 0).all(axis=1)]
-    sets = [place[np.unique(s)] for s in p.exclusions]
+    sets = [(k, first + place[s][place[s] >= 0], len(s)) for k, s in enumerate(map(np.unique, p.exclusions))]
+    sets = [one for one in sets if len(one[1]) > 1]
     border = np.flatnonzero(ghost.any(axis=1))
     link_at, named_at, merge_at = (at[kind == k] for k in range(3))
     cut = Problem(
@@ -179,7 +185,7 @@ def cut_piece(
         merge_target=merge_at[:, 2],
         merge_sources=merge_at[:, :2],
         merge=p.merge[merges],
-        exclusions=tuple(first + s[s >= 0] for s in sets if (s >= 0).sum() > 1),
+        exclusions=tuple(members for _, members, _ in sets),
         partial_appearance=p.partial_appearance,
         one_frame_tracks=p.one_frame_tracks,
         separate_children=p.separate_children,
@@ -198,8 +204,10 @@ def cut_piece(
         links=links,
         named=named,
         merges=merges,
+        arcs=arcs,
         border=border,
-        owned=(there & ~ghost)[border],
+        owned=there & ~ghost,
+        sets=np.array([k if len(members) == size else -1 for k, members, size in sets], np.int64),
         pins=tuple(held),
     )
 
@@ -215,22 +223,22 @@ def _has_choice(p: Problem, link: int, ghost: NDArray[np.bool_]) -> bool:
 
 
 def with_shares(piece: Piece, shares: NDArray[np.float64]) -> Piece:
-    """Let the border arcs of a piece cost what their own ends have as shares.
+    """Let the border arcs of a piece cost what the ends that it owns have as shares.
 
     Parameters
     ----------
     piece : Piece
         The piece.
-    shares : ndarray of float, shape (borders, 3, m)
-        Of each end, for 1..m objects; those of the ghosts are not read.
+    shares : ndarray of float, shape (arcs, 3, m)
+        Of each end, for 1..m objects.
 
     Returns
     -------
     Piece
-        The border arcs cost nothing if they are not used.
+        Its border arcs cost nothing if they are not used.
     """
     p = piece.problem
-    cost = np.where(piece.owned[:, :, None], shares, 0.0).sum(axis=1)
+    cost = np.where(piece.owned[piece.border, :, None], shares[piece.border], 0.0).sum(axis=1)
     table = np.concatenate([np.zeros((len(cost), 1)), cost], axis=1)
     a, e = p.n_links, p.n_external
     link, external, merge = p.link.copy(), p.external.copy(), p.merge.copy()
@@ -282,34 +290,34 @@ class Climbed:
 
     Parameters
     ----------
-    state : tuple of ndarray
-        The split, with the new shares of its own ends; those of its ghosts are 0.
-    shares : ndarray of float, shape (borders, 3, m)
-        New shares of its own ends, and what goes to those of the others.
+    shares : ndarray of float, shape (arcs, 3, m)
+        Those of its border arcs are what they were, but for what two ends of the piece may exchange.
+    multiplier : ndarray of float, shape (sets,)
+        Of its sets of competing detections.
     bound : float
-        What the shares proved that it began with.
+        What is proven of the piece.
     """
 
-    state: State
     shares: NDArray[np.float64]
+    multiplier: NDArray[np.float64]
     bound: float
 
 
 def climb_piece(
-    piece: Piece, shares: NDArray[np.float64], state: State | None, phases: int, stopper: Stopper
+    piece: Piece, shares: NDArray[np.float64], multiplier: NDArray[np.float64], forward: bool, stopper: Stopper
 ) -> Climbed:
-    """Ascend for some phases.
+    """Ascend for a phase.
 
     Parameters
     ----------
     piece : Piece
         The piece.
-    shares : ndarray of float, shape (borders, 3, m)
-        Of the border arcs.
-    state : tuple of ndarray, or None
-        The split of an earlier ascent.
-    phases : int
-        Pairs of phases, forwards and backwards.
+    shares : ndarray of float, shape (arcs, 3, m)
+        Of all of its arcs.
+    multiplier : ndarray of float, shape (sets,)
+        Of its sets of competing detections.
+    forward : bool
+        Which passes hand on nearly all of the lead.
     stopper : Stopper
         When to stop.
 
@@ -326,23 +334,23 @@ def climb_piece(
     description, limits = _held(with_shares(piece, shares))
     factors = make_factors(description, limits.lower, limits.upper)
     ascent = Ascent(factors)
-    if np.array_equal(factors.rank, np.arange(factors.n)):
-        ascent.span = piece.first, piece.last
-    ghosts = _enter(ascent, piece, shares, state)
-    bound = ascent.bound()
+    ends = _ends_of_copies(factors, piece)
+    rewards = _enter(ascent, piece, ends, shares, multiplier)
     schedule = choose_schedule(factors)
 
     def climb() -> None:
-        for k in range(phases * 2 * schedule.length):
-            share = schedule.share if k // schedule.length % 2 == 0 else 1 - schedule.share
+        share = schedule.share if forward else 1 - schedule.share
+        for _ in range(schedule.length):
             if not ascent.sweep(share, 1 - share, control):
                 return
+        for _ in range(CENTRING):
+            ascent.sweep(0.5, 0.5, control, slack=schedule.centring_slack)
 
     run_in_thread(climb, control, lambda: None)
-    given = _read_shares(ascent, piece, shares)
-    into, out, multiplier = ascent.copy_state()
-    out[ghosts[0]], into[ghosts[1]] = 0.0, 0.0
-    return Climbed((into, out, multiplier), given, bound)
+    given = _read_shares(ascent, piece, ends, shares, rewards)
+    multiplier = ascent.multiplier.copy()
+    _enter(ascent, piece, ends, given, multiplier)
+    return Climbed(given, multiplier, ascent.bound())
 
 
 @dataclass(frozen=True)
@@ -352,7 +360,7 @@ class Proven:
     Parameters
     ----------
     solution : Solution or None
-        Of the detections and arcs of the piece, without ghosts' own states; None if there was no time.
+        An answer of the piece; None if there was no time.
     bound : float
         What is proven of the piece with its shares.
     """
@@ -362,13 +370,13 @@ class Proven:
 
 
 def prove_piece(
-    piece: Piece, shares: NDArray[np.float64], state: State, gap: float, stopper: Stopper
+    piece: Piece, shares: NDArray[np.float64], multiplier: NDArray[np.float64], gap: float, stopper: Stopper
 ) -> Proven:
     """Solve a piece with its border arcs at their shares: a bound, and an answer that its neighbours may not share.
 
     Parameters
     ----------
-    piece, shares, state, stopper
+    piece, shares, multiplier, stopper
         As for `climb_piece`.
     gap : float
         Absolute gap that is good enough.
@@ -380,7 +388,7 @@ def prove_piece(
     control = stopper.control()
     description, limits = _held(with_shares(piece, shares))
     engine = Engine(description, limits, control)
-    _enter(engine.ascent, piece, shares, state)
+    _enter(engine.ascent, piece, _ends_of_copies(engine.factors, piece), shares, multiplier)
     engine.warm_start(engine.ascent.copy_state())
     engine.limits = replace(limits, gap=gap / max(abs(engine.bound), 1.0))
     run_in_thread(engine.run, control, lambda: None)
@@ -439,13 +447,11 @@ def solve_piece_held(piece: Piece, values: NDArray[np.int64], gap: float, stoppe
 
 
 # --------------------------------------------------------------------------- helpers
-def _border(
-    f: Factors, piece: Piece
-) -> tuple[
-    tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
-    tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
-]:
-    """List the out-copies, and the in-copies, of border arcs: which copies, of which border arcs, which of its ends."""
+Ends = tuple[tuple["NDArray[np.int64]", "NDArray[np.int64]"], ...]
+"""Of the out-copies, then of the in-copies: the arc of the piece, and which of its ends it is."""
+
+
+def _ends_of_copies(f: Factors, piece: Piece) -> Ends:
     p = piece.problem
     usable = p.capacity > 0
     there = np.concatenate(
@@ -456,60 +462,53 @@ def _border(
         ]
     )
     arcs = np.flatnonzero(there)  # as `make_factors` numbers them
-    number = np.full(len(there), -1)
-    number[piece.border] = np.arange(len(piece.border))
     ends = f.rank[arc_ends(p)]  # of ends that are not there, too: nobody looks at them
     kind = np.searchsorted([p.n_links, p.n_links + p.n_external], arcs, side="right")
-    found = []
-    for side in (f.out, f.into):
-        at = np.flatnonzero(number[arcs[side.arc]] >= 0)
-        arc, of_kind, owner = arcs[side.arc[at]], kind[side.arc[at]], side.owner[at]
-        if side is f.out:
-            end = ((of_kind == 2) & (ends[arc, 1] == owner)).astype(np.int64)
-        else:
-            end = np.where((of_kind == 2) | ((of_kind == 1) & (ends[arc, 2] == owner)), 2, 1)
-        found.append((at, number[arc], end))
-    return found[0], found[1]
+    out_arc, in_arc = arcs[f.out.arc], arcs[f.into.arc]
+    second = (kind[f.out.arc] == 2) & (ends[out_arc, 1] == f.out.owner)
+    third = (kind[f.into.arc] == 2) | ((kind[f.into.arc] == 1) & (ends[in_arc, 2] == f.into.owner))
+    return (out_arc, second.astype(np.int64)), (in_arc, 1 + third.astype(np.int64))
 
 
 def _enter(
-    ascent: Ascent, piece: Piece, shares: NDArray[np.float64], state: State | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Set a split and the shares; ghosts get nothing. Give the out- and in-copies of ghosts."""
+    ascent: Ascent, piece: Piece, ends: Ends, shares: NDArray[np.float64], multiplier: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Set shares and multipliers; ghosts get nothing.
+
+    What is pinned costs more or less than its shares: give that too, shape (arcs, m). The first end of the piece
+    carries it.
+    """
     f = ascent.factors
-    if state is not None:
-        ascent.set_state(state)
-    extra = _rewards(f, piece, shares)
-    ghosts = []
-    for side, cost, (at, arc, end) in zip((f.out, f.into), (ascent.out, ascent.into), _border(f, piece), strict=True):
-        own = piece.owned[arc, end]
-        table = np.where(own[:, None], shares[arc, end, : f.size], 0.0)
-        table += np.where((end == piece.owned.argmax(axis=1)[arc])[:, None], extra[arc], 0.0)
-        table[np.arange(f.size) >= f.arc_capacity[side.arc[at], None]] = 0.5 * FORBIDDEN
-        cost[at] = table[:, 0] if cost.ndim == 1 else table
-        ghosts.append(at[~own])
-    ascent.settle()
-    return ghosts[0], ghosts[1]
-
-
-def _read_shares(ascent: Ascent, piece: Piece, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Read the shares of all ends off the copies; `shares` are those that were entered."""
-    f = ascent.factors
-    extra = _rewards(f, piece, shares)
-    found = np.zeros(shares.shape)
-    for side, cost, (at, arc, end) in zip((f.out, f.into), (ascent.out, ascent.into), _border(f, piece), strict=True):
-        table = cost[at].reshape(len(at), f.size)
-        table = table - np.where((end == piece.owned.argmax(axis=1)[arc])[:, None], extra[arc], 0.0)
-        real = np.arange(f.size) < f.arc_capacity[side.arc[at], None]
-        found[arc, end, : f.size] = np.where(real, table, 0.0)
-    return found
-
-
-def _rewards(f: Factors, piece: Piece, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Tell what border arcs cost beyond the shares, since they are pinned; the first end of the piece carries it."""
+    rewards = np.zeros((len(piece.arcs), f.size))
     cost = np.where(piece.owned[:, :, None], shares, 0.0).sum(axis=1)[:, : f.size]
-    extra = np.zeros(cost.shape)
-    for side, (at, arc, _) in zip((f.out, f.into), _border(f, piece), strict=True):
-        real = np.arange(f.size) < f.arc_capacity[side.arc[at], None]
-        extra[arc] = np.where(real, f.arc_cost[side.arc[at]] - cost[arc], 0.0)
-    return extra
+    for side, (arc, _) in zip((f.out, f.into), ends, strict=True):
+        rewards[arc] = f.arc_cost[side.arc] - cost[arc]
+    carrier = piece.owned.argmax(axis=1)
+    state = []
+    for (arc, end), copies in zip(ends, (ascent.out, ascent.into), strict=True):
+        table = np.where(piece.owned[arc, end][:, None], shares[arc, end, : f.size], 0.0)
+        table += np.where((end == carrier[arc])[:, None], rewards[arc], 0.0)
+        state.append(table.reshape(copies.shape))
+    ascent.set_state((state[1], state[0], multiplier))
+    ascent.settle()
+    return rewards
+
+
+def _read_shares(
+    ascent: Ascent, piece: Piece, ends: Ends, entered: NDArray[np.float64], rewards: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Read the shares off the copies; what ghosts have goes back to the ends of the piece."""
+    f = ascent.factors
+    shares = np.zeros(entered.shape)
+    carrier = piece.owned.argmax(axis=1)
+    for (arc, end), copies in zip(ends, (ascent.out, ascent.into), strict=True):
+        table = copies.reshape(len(arc), f.size)
+        where = np.where(piece.owned[arc, end], end, carrier[arc])
+        np.add.at(shares[:, :, : f.size], (arc, where), table)
+    each = np.arange(len(piece.arcs))
+    shares[each, carrier, : f.size] -= rewards
+    untouched = np.ones(len(piece.arcs), bool)
+    untouched[ends[0][0]] = False
+    shares[untouched] = np.where(piece.owned[untouched, :, None], entered[untouched], 0.0)
+    shares[:, :, f.size :] = np.where(piece.owned[:, :, None], entered[:, :, f.size :], 0.0)
+    return shares

@@ -1,17 +1,18 @@
 """Time windows: a movie in pieces that other threads, processes or machines solve, with a bound of the whole.
 
-1. The detections are cut into *windows* along time. The cost of every arc that leads from one into another is split
-   between its ends (`pieces`).
-2. *Rounds*: every window ascends for some sweeps and gives back the new shares of its border arcs. Between two rounds
-   they are added up. The bounds of all windows add up to one of the whole in every round.
-3. Every window is solved by itself with its border arcs at their shares: this is the last bound, and an answer of each
-   window.
+1. The detections are cut into *windows* along time, in two ways: the windows of the second way lie across the borders
+   of the first. The cost of every arc is split between its ends (`pieces`).
+2. *Rounds*, in the first way and the second by turns: every window ascends with the shares of the arcs that lead out
+   of it as they are. No arc leads out of a window both ways, so all get their turn. The bounds of all windows add up to
+   a bound of the whole, which does not fall.
+3. Every window is solved by itself with the arcs that lead out at their shares: this is the last bound, and an answer
+   of each window.
 4. Where windows do not agree about an arc, *seams* around it are solved again with everything around them held. So
    the answer keeps to all rules, and its energy is that of the whole.
 
 A task depends on its arguments alone, so that a cluster may repeat it, and all results are combined in the order of
 the windows: the answer does not depend on who works, or how many. What stays here is the problem, and one number for
-each end of each arc.
+each end of each arc and each number of objects.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from nbtrack.parallel import is_in_process, map_tasks
 from nbtrack.solvers.dual.order import order_in_time
 from nbtrack.solvers.dual.pieces import (
     Piece,
-    State,
     Stopper,
     arc_ends,
     climb_piece,
@@ -59,10 +59,12 @@ _log = logging.getLogger(__name__)
 
 WINDOW = 15_000
 """Detections of a window."""
-ROUNDS = 30
+ROUNDS = 60
 """Rounds at most."""
-LAST_RISE = 1e-7
-"""Relative rise of the bound in a round below which the rounds end."""
+TURN = 4
+"""Rounds in one direction, before it is the turn of the other."""
+RISES = (1e-5, 2e-7)
+"""Relative rises of the bound in a turn below which the windows are solved exactly: first, and in the end."""
 FIRST_HOPS = 6
 """Arcs from a disagreement to the rim of its first seam."""
 
@@ -90,7 +92,7 @@ class WindowsAnswer:
     message: str
 
 
-class _Stopped(Exception):  # noqa: N818  # no error: time is up
+class _Stopped(Exception):  # no error: time is up
     """The solve was cancelled, or its time is up."""
 
 
@@ -159,17 +161,12 @@ class _Windows:
             p.n_detections, p.source, p.target, p.external_parent, p.external_children, p.merge_sources, p.merge_target
         )
         self.order = np.argsort(self.rank)
-        cuts = _cuts(p, self.rank, max(1, round(p.n_detections / window)))
-        self.number = len(cuts) - 1
-        self.of = np.searchsorted(cuts[1:-1], self.rank, side="right").astype(np.int32)
-        self.spans = list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
-        windows = np.where(self.ends >= 0, self.of[self.ends], -1)
-        highest = windows.max(axis=1)
-        lowest = np.where(self.ends >= 0, windows, self.number).min(axis=1)
-        self.border = np.flatnonzero(lowest < highest)
-        self._touching = windows
-        self.shares, self.constant = self._first_shares()
-        self.states: list[State | None] = [None] * self.number
+        number = max(1, round(p.n_detections / window))
+        self.tilings = [
+            _Tiling(p, self.ends, self.rank, number, shift) for shift in ((0.0, 0.5) if number > 1 else (0.0,))
+        ]
+        self.shares = self._first_shares()
+        self.multiplier = np.zeros(len(p.exclusions))
         self.rounds = 0
         self.bound = -inf
         self.solution: Solution | None = None
@@ -184,63 +181,64 @@ class _Windows:
             self.solution = description.solution_of(x)
             self.value = energy_of(self.problem, self.solution)
         bound = min(self.bound, self.value)
-        closed = self.value - bound <= max(self.gap, ROUNDING) * max(abs(self.value), 1.0)
-        status = "optimal" if closed else self.control.stop_status or "time_limit"
+        status = "optimal" if self._is_closed else self.control.stop_status or "time_limit"
+        tiling = self.tilings[0]
         message = (
-            f"{self.number} windows with {len(self.border)} arcs between them, {self.rounds} rounds; "
+            f"{tiling.number} windows with {len(tiling.border)} arcs between them, {self.rounds} rounds; "
             f"{self.seams} detections solved again where windows did not agree."
         )
         return WindowsAnswer(status, self.solution, self.value, bound, message)
 
     # ------------------------------------------------------------------ steps
     def run(self) -> None:
-        """Do all steps."""
-        last = -inf
-        while self.number > 1 and self.rounds < ROUNDS:
-            bound = self._round()
-            self._prove(bound)
-            rise = (bound - last) / max(abs(bound), 1.0)
-            last = bound
-            self.control.report(f"round {self.rounds}", self.value, self.bound)
-            _log.debug("round %d: bound %.6f", self.rounds, bound)
-            if rise < LAST_RISE:
-                break
-        solutions = self._solve_windows()
-        self._join(solutions)
-        self.control.report("windows", self.value, self.bound)
+        """Ascend, and solve the windows, until the gap is closed or the bound has stopped to rise."""
+        rises = list(RISES)
+        while rises:
+            before = self.bound
+            for _ in range(TURN):
+                self._prove(self._round(self.tilings[self.rounds % 2], self.rounds // TURN % 2 == 0))
+                self.control.report(f"round {self.rounds}", self.value, self.bound)
+                _log.debug("round %d: bound %.6f", self.rounds, self.bound)
+            rise = (self.bound - before) / max(abs(self.bound), 1.0)
+            if rise >= rises[0] and self.rounds < ROUNDS:
+                continue
+            self._join(self.tilings[0], self._solve_windows(self.tilings[0]))
+            self.control.report("windows", self.value, self.bound)
+            if self._is_closed:
+                return
+            rises = [limit for limit in rises[1:] if self.rounds < ROUNDS]
 
-    def _round(self) -> float:
-        """Let all windows ascend, and add up their shares; give the bound of the shares they began with."""
-        shares = np.zeros_like(self.shares)
-        total = self.constant
+    @property
+    def _is_closed(self) -> bool:
+        return self.value - self.bound <= max(self.gap, ROUNDING) * max(abs(self.value), 1.0)
+
+    def _round(self, tiling: _Tiling, forward: bool) -> float:
+        """Let all windows ascend; give the bound."""
 
         def tasks() -> Iterator[tuple[Any, ...]]:
-            for w in range(self.number):
-                piece, mine = self._window(w)
-                yield piece, self.shares[mine], self.states[w], 1, self._stopper()
+            for w in range(tiling.number):
+                yield *self._window(tiling, w), forward, self._stopper()
 
-        for w, climbed in enumerate(self._map(climb_piece, tasks())):
-            shares[self._borders(w)] += climbed.shares
-            self.states[w] = climbed.state
+        shares, total = self.shares.copy(), tiling.constant
+        for w, climbed in enumerate(self._map(climb_piece, tasks(), tiling.number)):
+            piece = self._window(tiling, w)[0]
+            shares[piece.arcs] = np.where(piece.owned[:, :, None], climbed.shares, shares[piece.arcs])
+            self.multiplier[piece.sets[piece.sets >= 0]] = climbed.multiplier[piece.sets >= 0]
             total += climbed.bound
-        self.shares = self._settled(shares)
+        self.shares = shares
         self.rounds += 1
         return total
 
-    def _solve_windows(self) -> list[Solution]:
+    def _solve_windows(self, tiling: _Tiling) -> list[Solution]:
         """Solve every window with its border arcs at their shares."""
-        scale = max(abs(self.bound), 1.0) if np.isfinite(self.bound) else 1.0
-        gap = self.gap * scale / self.number / 2
-        if any(state is None for state in self.states):
-            self._round()
+        gap = self.gap * max(abs(self.bound), 1.0) / tiling.number / 2
 
         def tasks() -> Iterator[tuple[Any, ...]]:
-            for w in range(self.number):
-                piece, mine = self._window(w)
-                yield piece, self.shares[mine], self.states[w], gap, self._stopper()
+            for w in range(tiling.number):
+                yield *self._window(tiling, w), gap, self._stopper()
 
-        total, solutions = self.constant, []
-        for proven in self._map(prove_piece, tasks()):
+        total, solutions = tiling.constant, []
+        for proven in self._map(prove_piece, tasks(), tiling.number):
             total += proven.bound
             if proven.solution is None:
                 raise _Stopped
@@ -248,22 +246,21 @@ class _Windows:
         self._prove(total)
         return solutions
 
-    def _join(self, solutions: list[Solution]) -> None:
+    def _join(self, tiling: _Tiling, solutions: list[Solution]) -> None:
         """Put the answers of the windows together, and solve again where they do not agree."""
         p = self.problem
         whole = _nothing(p)
-        state = np.full((len(self.border), 3), -1)
+        values = np.full(len(self.ends), -1)
+        differs = np.zeros(len(self.ends), bool)
         for w, solution in enumerate(solutions):
-            piece, mine = self._window(w)
-            arcs = _write(p, whole, piece, solution)
-            state[mine] = np.where(piece.owned, arcs[piece.border][:, None], state[mine])
-        agreed = state.max(axis=1)
-        differs = np.flatnonzero(np.where(state >= 0, state, agreed[:, None]).min(axis=1) < agreed)
-        values = np.concatenate([whole.flow, whole.external, whole.merges]).astype(np.int64)
-        values[self.border] = agreed
+            piece = self._window(tiling, w)[0]
+            found = _write(whole, piece, solution)
+            known = values[piece.arcs]
+            differs[piece.arcs] |= (known >= 0) & (known != found)
+            values[piece.arcs] = np.maximum(known, found)
         _set_arcs(p, whole, values)
         seeds = np.zeros(p.n_detections, bool)
-        ends = self.ends[self.border[differs]]
+        ends = self.ends[differs]
         seeds[ends[ends >= 0]] = True
         for members in p.exclusions:
             if (whole.count[members] > 0).sum() > 1:
@@ -272,31 +269,32 @@ class _Windows:
         while seeds.any():
             seeds = self._seams(seeds, hops, values, whole)
             hops *= 2
-        self.solution, self.value = whole, energy_of(p, whole)
+        value = energy_of(p, whole)
+        if value < self.value:
+            self.solution, self.value = whole, value
 
     def _seams(
         self, seeds: NDArray[np.bool_], hops: int, values: NDArray[np.int64], whole: Solution
     ) -> NDArray[np.bool_]:
         """Solve around the seeds with everything else held; give the seeds of what has no answer yet."""
-        inside, label = self._grow(seeds, hops)
+        label = self._grow(seeds, hops)
         # parts that share no arc may be solved together: a task for each window
-        groups = np.unique(self.of[_first_of_each(label, self.rank)], return_inverse=True)[1]
+        groups = np.unique(self.tilings[0].of[_first_of_each(label, self.rank)], return_inverse=True)[1]
         task_of = np.where(label >= 0, groups[np.maximum(label, 0)], -1)
         lists = [np.flatnonzero(task_of == k) for k in range(int(task_of.max()) + 1)]
         lists = [members[np.argsort(self.rank[members])] for members in lists]
         arcs_of = task_of[self.ends]
         arcs_of[self.ends < 0] = -1
 
+        gap = self.gap * max(abs(self.bound), 1.0) / len(lists) / 4
+
         def piece_of(k: int) -> Piece:
-            return cut_piece(
-                self.problem, self.ends, lists[k], self.pins, np.flatnonzero((arcs_of == k).any(axis=1))
-            )
+            return cut_piece(self.problem, self.ends, lists[k], self.pins, np.flatnonzero((arcs_of == k).any(axis=1)))
 
         def tasks() -> Iterator[tuple[Any, ...]]:
             for k in range(len(lists)):
                 piece = piece_of(k)
-                held = values[_arcs(self.problem, piece)[piece.border]]
-                yield piece, held, self.gap * max(abs(self.bound), 1.0) / self.number, self._stopper()
+                yield piece, values[piece.arcs[piece.border]], gap, self._stopper()
 
         again = np.zeros_like(seeds)
         for k, solution in enumerate(self._map(solve_piece_held, tasks(), len(lists))):
@@ -309,15 +307,13 @@ class _Windows:
                 continue
             self.seams += len(lists[k])
             piece = piece_of(k)
-            values[_arcs(self.problem, piece)] = _write(self.problem, whole, piece, solution)
+            values[piece.arcs] = _write(whole, piece, solution)
         _set_arcs(self.problem, whole, values)
         return again
 
     # ------------------------------------------------------------------ helpers
-    def _map(self, work: Callable[..., Any], tasks: Iterator[tuple[Any, ...]], number: int | None = None) -> Any:
-        return map_tasks(
-            work, tasks, self.number if number is None else number, executor=self.executor, look=self._look
-        )
+    def _map(self, work: Callable[..., Any], tasks: Iterator[tuple[Any, ...]], number: int) -> Any:
+        return map_tasks(work, tasks, number, executor=self.executor, look=self._look)
 
     def _look(self) -> None:
         if self.control.stop_status is not None:
@@ -331,43 +327,28 @@ class _Windows:
     def _prove(self, bound: float) -> None:
         self.bound = max(self.bound, bound)
 
-    def _window(self, w: int) -> tuple[Piece, NDArray[np.int64]]:
-        """Cut a window; give it with the places of its border arcs in the table of shares."""
-        first, last = self.spans[w]
-        arcs = np.flatnonzero((self._touching == w).any(axis=1))
-        piece = cut_piece(self.problem, self.ends, self.order[first:last], self.pins, arcs)
-        return piece, np.searchsorted(self.border, arcs[piece.border])
+    def _window(self, tiling: _Tiling, w: int) -> tuple[Piece, NDArray[np.float64], NDArray[np.float64]]:
+        """Cut a window; give it with its shares and multipliers."""
+        detections = self.order[tiling.cuts[w] : tiling.cuts[w + 1]]
+        piece = cut_piece(self.problem, self.ends, detections, self.pins, tiling.arcs(w))
+        multiplier = np.where(piece.sets >= 0, self.multiplier[piece.sets], 0.0) if len(piece.sets) else np.zeros(0)
+        return piece, self.shares[piece.arcs], multiplier
 
-    def _borders(self, w: int) -> NDArray[np.int64]:
-        return np.flatnonzero((self._touching[self.border] == w).any(axis=1))
-
-    def _first_shares(self) -> tuple[NDArray[np.float64], float]:
-        """Split the costs of the border arcs: half for where they come from, half for where they lead."""
-        p, arcs = self.problem, self.border
-        a, e = p.n_links, p.n_external
+    def _first_shares(self) -> NDArray[np.float64]:
+        """Split the costs of all arcs: half for where they come from, half for where they lead."""
+        p = self.problem
         m = p.link.shape[1] - 1
-        cost = np.zeros((len(arcs), m))
-        constant = 0.0
-        for table, here, at in (
-            (p.link, arcs < a, 0),
-            (p.external, (arcs >= a) & (arcs < a + e), a),
-            (p.merge, arcs >= a + e, a + e),
-        ):
-            of = table[arcs[here] - at]
-            cost[here, : of.shape[1] - 1] = of[:, 1:] - of[:, :1]
-            constant += float(of[:, 0].sum())
-        self._cost = cost
-        parts = np.array([[0.5, 0.5, 0.0], [0.5, 0.25, 0.25], [0.25, 0.25, 0.5]])
-        kind = np.searchsorted([a, a + e], arcs, side="right")
-        return cost[:, None, :] * parts[kind][:, :, None], constant
-
-    def _settled(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Make the shares of every arc add up to its cost, to the last digit."""
-        shares[:, 0] = self._cost - shares[:, 1] - shares[:, 2]
+        shares = np.zeros((len(self.ends), 3, m))
+        first = 0
+        for table, parts in ((p.link, (2, 2, 0)), (p.external, (2, 1, 1)), (p.merge, (1, 1, 2))):
+            cost = table[:, 1:] - table[:, :1]
+            for end, part in enumerate(parts):
+                shares[first : first + len(table), end, : cost.shape[1]] = part / 4 * cost
+            first += len(table)
         return shares
 
-    def _grow(self, seeds: NDArray[np.bool_], hops: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Grow balls around seeds along arcs and sets; label the parts that hang together."""
+    def _grow(self, seeds: NDArray[np.bool_], hops: int) -> NDArray[np.int64]:
+        """Grow balls around seeds along arcs and sets; label the parts that hang together, -1 outside."""
         p = self.problem
         pairs = [self.ends[:, [0, 1]], self.ends[:, [0, 2]], self.ends[:, [1, 2]]]
         pairs += [np.stack([s[:-1], s[1:]], axis=1).astype(np.int32) for s in p.exclusions if len(s) > 1]
@@ -393,10 +374,46 @@ class _Windows:
         label = connected_components(graph, directed=False)[1].astype(np.int64)
         found = np.full(p.n_detections, -1)
         found[inside] = np.unique(label[inside], return_inverse=True)[1]
-        return inside, found
+        return found
 
 
-def _cuts(p: Problem, rank: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+class _Tiling:
+    """One way to cut the detections into windows.
+
+    Parameters
+    ----------
+    problem : Problem
+        The whole.
+    ends : ndarray of int, shape (arcs, 3)
+        Its arcs.
+    rank : ndarray of int, shape (n,)
+        Order of the detections.
+    number : int
+        Windows, if they begin at the first detection.
+    shift : float
+        Where the second window begins instead, in windows.
+    """
+
+    def __init__(
+        self, problem: Problem, ends: NDArray[np.int32], rank: NDArray[np.int64], number: int, shift: float
+    ) -> None:
+        p = problem
+        self.cuts = _cuts(p, rank, number, shift)
+        self.number = len(self.cuts) - 1
+        self.of = np.searchsorted(self.cuts[1:-1], rank, side="right").astype(np.int32)
+        self._windows = np.where(ends >= 0, self.of[ends], -1)
+        highest = self._windows.max(axis=1)
+        self.border = np.flatnonzero(np.where(ends >= 0, self._windows, highest[:, None]).min(axis=1) < highest)
+        # the energy of an unused arc is told by nobody
+        off = np.concatenate([p.link[:, 0], p.external[:, 0], p.merge[:, 0]])
+        self.constant = float(off[self.border].sum())
+
+    def arcs(self, w: int) -> NDArray[np.int64]:
+        """List the arcs that touch a window."""
+        return np.flatnonzero((self._windows == w).any(axis=1))
+
+
+def _cuts(p: Problem, rank: NDArray[np.int64], number: int, shift: float) -> NDArray[np.int64]:
     """Choose where to cut the detections in order, so that no set of competing detections is cut if that can be."""
     n = p.n_detections
     crossed = np.zeros(n + 1, np.int64)
@@ -406,15 +423,10 @@ def _cuts(p: Problem, rank: NDArray[np.int64], number: int) -> NDArray[np.int64]
             crossed[at.min() + 1] += 1
             crossed[at.max() + 1] -= 1
     possible = np.flatnonzero(np.cumsum(crossed) == 0)
-    wanted = np.round(np.arange(number + 1) * n / number).astype(np.int64)
+    wanted = np.unique(np.clip((np.arange(number + 2) - shift) * n / number, 0, n).round().astype(np.int64))
     nearest = possible[np.abs(possible[:, None] - wanted).argmin(axis=0)] if len(possible) else wanted
     near_enough = np.abs(nearest - wanted) <= n / number / 4
     return np.unique(np.where(near_enough, nearest, wanted))
-
-
-def _arcs(p: Problem, piece: Piece) -> NDArray[np.int64]:
-    """Number the arcs of a piece as the whole does."""
-    return np.concatenate([piece.links, p.n_links + piece.named, p.n_links + p.n_external + piece.merges])
 
 
 def _nothing(p: Problem) -> Solution:
@@ -430,7 +442,7 @@ def _nothing(p: Problem) -> Solution:
     )
 
 
-def _write(p: Problem, whole: Solution, piece: Piece, solution: Solution) -> NDArray[np.int64]:
+def _write(whole: Solution, piece: Piece, solution: Solution) -> NDArray[np.int64]:
     """Write the states of a piece into the whole; give those of its arcs."""
     mine, own = slice(piece.first, piece.last), piece.detections
     whole.count[own], whole.divides[own] = solution.count[mine], solution.divides[mine]
