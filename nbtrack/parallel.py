@@ -109,7 +109,7 @@ def map_tasks(
     n_tasks: int,
     *,
     executor: ExecutorLike = None,
-    look: Callable[[], object] = lambda: None,
+    look: Callable[[bool], object] = lambda interrupted: None,
 ) -> Iterator[T]:
     """Call ``work(*task)`` for every task and give the results in order; tasks are made as they are sent.
 
@@ -125,7 +125,8 @@ def map_tasks(
     executor : concurrent.futures.Executor or {"threads", "processes", "serial"}, optional
         Who works, as for `map_frames`.
     look : callable, optional
-        Called now and then while this waits; it may raise to stop the run, which cancels what has not begun.
+        Called now and then while this waits, with True if Ctrl-C was pressed; it may raise to stop the run, which
+        cancels what has not begun.
 
     Yields
     ------
@@ -136,7 +137,7 @@ def map_tasks(
         pool = _open_pool(executor, n_tasks, work, stack)
         if pool is None:
             for task in tasks:
-                look()
+                look(False)
                 yield work(*task)
             return
         futures: deque[Future[T]] = deque()
@@ -158,12 +159,14 @@ def is_in_process(executor: ExecutorLike) -> bool:
     return executor in (None, "threads", "serial") or isinstance(executor, ThreadPoolExecutor)
 
 
-def _wait(future: Future[T], look: Callable[[], object]) -> T:
+def _wait(future: Future[T], look: Callable[[bool], object]) -> T:
     """Wait for a result, and look up now and then."""
     while True:
-        look()
+        look(False)
         try:
             return future.result(timeout=_LOOK_EVERY)
+        except KeyboardInterrupt:
+            look(True)
         except TimeoutError:
             if future.done():  # the error is that of the task
                 return future.result()

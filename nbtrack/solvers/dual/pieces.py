@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nbtrack.data.problem import Problem, Solution
+from nbtrack.errors import SolveError
 from nbtrack.model.description import describe
 from nbtrack.solvers.control import Control
 from nbtrack.solvers.dual.ascent import Ascent
@@ -416,8 +417,6 @@ def solve_piece_held(piece: Piece, values: NDArray[np.int64], gap: float, stoppe
     Solution or None
         None if there is none, or no time.
     """
-    from nbtrack.errors import SolveError
-
     control = stopper.control()
     try:
         description, limits = _held(piece)
@@ -444,6 +443,38 @@ def solve_piece_held(piece: Piece, values: NDArray[np.int64], gap: float, stoppe
     except SolveError:
         return None
     return description.solution_of(answer.x)
+
+
+def count_faults(piece: Piece, states: Solution) -> tuple[int, int]:
+    """Check an answer of the whole in a piece.
+
+    Parameters
+    ----------
+    piece : Piece
+        The piece.
+    states : Solution
+        The states of its detections and arcs; those of its ghosts are not read.
+
+    Returns
+    -------
+    broken, rows : int
+        Rows of the law that the answer breaks, and all rows that are about the piece.
+    """
+    p, first, last = piece.problem, piece.first, piece.last
+    description = describe(p)
+    values = np.concatenate([states.flow, states.external, states.merges]).astype(np.int64)
+    through = np.zeros(p.n_detections, np.int64)
+    ends = arc_ends(p)
+    there = ends >= 0
+    np.add.at(through, ends[there], np.broadcast_to(values[:, None], ends.shape)[there])
+    count, appears, vanishes = through.copy(), through.copy(), through.copy()
+    appears[first:], vanishes[:last] = 0, 0
+    count[first:last] = states.count[first:last]
+    appears[first:last], vanishes[first:last] = states.appears[first:last], states.vanishes[first:last]
+    x = description.vector_of(replace(states, count=count, appears=appears, vanishes=vanishes))
+    activity = description.matrix @ x
+    broken = (activity > description.upper + 1e-6) | (activity < description.lower - 1e-6)
+    return int(broken.sum()), len(description.lower)
 
 
 # --------------------------------------------------------------------------- helpers

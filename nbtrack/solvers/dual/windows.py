@@ -37,6 +37,7 @@ from nbtrack.solvers.dual.pieces import (
     Stopper,
     arc_ends,
     climb_piece,
+    count_faults,
     cut_piece,
     prove_piece,
     solve_piece_held,
@@ -81,6 +82,8 @@ class WindowsAnswer:
         An answer of the whole.
     value, bound : float
         Its energy, and what is proven.
+    rows : int
+        Rows of all windows, with those about the ends of the arcs between them.
     message : str
         How it was found.
     """
@@ -89,6 +92,7 @@ class WindowsAnswer:
     solution: Solution
     value: float
     bound: float
+    rows: int
     message: str
 
 
@@ -137,8 +141,6 @@ def solve_in_windows(
         windows.run()
     except _Stopped:
         _log.info("stopped: %s", control.stop_status)
-    except KeyboardInterrupt:
-        control.cancel.set()
     return windows.answer()
 
 
@@ -187,7 +189,7 @@ class _Windows:
             f"{tiling.number} windows with {len(tiling.border)} arcs between them, {self.rounds} rounds; "
             f"{self.seams} detections solved again where windows did not agree."
         )
-        return WindowsAnswer(status, self.solution, self.value, bound, message)
+        return WindowsAnswer(status, self.solution, self.value, bound, self._check(self.solution), message)
 
     # ------------------------------------------------------------------ steps
     def run(self) -> None:
@@ -311,11 +313,29 @@ class _Windows:
         _set_arcs(self.problem, whole, values)
         return again
 
+    def _check(self, solution: Solution) -> int:
+        """See that an answer keeps to all rows, window by window; count the rows."""
+        tiling = self.tilings[0]
+
+        def tasks() -> Iterator[tuple[Any, ...]]:
+            for w in range(tiling.number):
+                piece = self._window(tiling, w)[0]
+                yield piece, _part(solution, piece)
+
+        rows = 0
+        for broken, all_of_them in map_tasks(count_faults, tasks(), tiling.number, executor=self.executor):
+            if broken:
+                raise SolveError("The windows gave an answer that breaks the rows of the model. Leave `executor` out.")
+            rows += all_of_them
+        return rows
+
     # ------------------------------------------------------------------ helpers
     def _map(self, work: Callable[..., Any], tasks: Iterator[tuple[Any, ...]], number: int) -> Any:
         return map_tasks(work, tasks, number, executor=self.executor, look=self._look)
 
-    def _look(self) -> None:
+    def _look(self, interrupted: bool) -> None:
+        if interrupted:
+            self.control.cancel.set()
         if self.control.stop_status is not None:
             raise _Stopped
 
@@ -450,6 +470,26 @@ def _write(whole: Solution, piece: Piece, solution: Solution) -> NDArray[np.int6
     whole.flow[piece.links] = solution.flow
     whole.external[piece.named], whole.merges[piece.merges] = solution.external, solution.merges
     return np.concatenate([solution.flow, solution.external, solution.merges]).astype(np.int64)
+
+
+def _part(whole: Solution, piece: Piece) -> Solution:
+    """Cut the states of a piece out of the whole; ghosts have none."""
+    n = piece.problem.n_detections
+
+    def padded(states: NDArray[Any]) -> NDArray[Any]:
+        own = np.zeros(n, states.dtype)
+        own[piece.first : piece.last] = states[piece.detections]
+        return own
+
+    return Solution(
+        count=padded(whole.count),
+        flow=whole.flow[piece.links],
+        appears=padded(whole.appears),
+        vanishes=padded(whole.vanishes),
+        divides=padded(whole.divides),
+        external=whole.external[piece.named],
+        merges=whole.merges[piece.merges],
+    )
 
 
 def _set_arcs(p: Problem, whole: Solution, values: NDArray[np.int64]) -> None:
