@@ -164,9 +164,7 @@ class _Windows:
         )
         self.order = np.argsort(self.rank)
         number = max(1, round(p.n_detections / window))
-        self.tilings = [
-            _Tiling(p, self.ends, self.rank, number, shift) for shift in ((0.0, 0.5) if number > 1 else (0.0,))
-        ]
+        self.tilings = [_Tiling(p, self.ends, self.rank, number, shift) for shift in (0.0, 0.5)]
         self.shares = self._first_shares()
         self.multiplier = np.zeros(len(p.exclusions))
         self.rounds = 0
