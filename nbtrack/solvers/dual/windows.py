@@ -107,7 +107,7 @@ def solve_in_windows(
     control: Control,
     executor: ExecutorLike,
     *,
-    window: int = WINDOW,
+    window: int | None = None,
 ) -> WindowsAnswer:
     """Solve a problem in time windows.
 
@@ -124,7 +124,7 @@ def solve_in_windows(
     executor : concurrent.futures.Executor or {"threads", "processes", "serial"}, or None
         Who solves the windows.
     window : int, optional
-        Detections of a window.
+        Detections of a window; `WINDOW` if not given.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def solve_in_windows(
     SolveError
         With status "infeasible" if no answer keeps to the pins.
     """
-    windows = _Windows(problem, pins, gap, control, executor, window)
+    windows = _Windows(problem, pins, gap, control, executor, window or WINDOW)
     try:
         windows.run()
     except _Stopped:
