@@ -234,6 +234,7 @@ def _repair(
     free[seeds] = True
     hops = HOPS
     while control.stop_status is None:
+        before = int(free.sum())
         for _ in range(hops):
             rows = np.zeros(d.matrix.shape[0], bool)
             rows[transposed[np.flatnonzero(free)].indices] = True
@@ -242,7 +243,7 @@ def _repair(
         answer = _solve_part(d, d.matrix, d.lower, d.upper, x, columns, limits, control)
         if answer.x is not None:
             return answer.x
-        if answer.status == "infeasible" and len(columns) == d.columns.size:
+        if answer.status == "infeasible" and len(columns) == before:  # no row leads any further
             raise SolveError("No answer keeps to everything that is fixed.", status="infeasible")
         hops = 2
     return None

@@ -259,7 +259,9 @@ def _compare(found: list[tuple[int, dict[str, Any]]]) -> None:
     """Check that bounds and answers of the same graph do not contradict each other."""
     for seed, one in found:
         for other_seed, other in found:
-            if seed == other_seed and not np.isnan(other["energy"]) and one["bound"] > other["energy"] + 1e-7 * max(abs(other["energy"]), 1.0):
+            if seed != other_seed or np.isnan(other["energy"]):
+                continue
+            if one["bound"] > other["energy"] + 1e-7 * max(abs(other["energy"]), 1.0):
                 raise SystemExit(f"A bound is above another answer: seed {seed}, {one['bound']} and {other['energy']}.")
 
 

@@ -12,11 +12,13 @@ import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bench_motile import ENVIRONMENT, constant_of, energy_of, make_environment, out_degree, run_motile
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PACKAGES = ("ortools==9.15.6755",)
 SCALE = 1e6
