@@ -187,6 +187,18 @@ def test_the_same_answer_every_time() -> None:
         assert answers[0].bound == other.bound
 
 
+@pytest.mark.parametrize("m", [1, 2])
+def test_batches_on_several_threads_give_the_same(m: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "BATCH", 40)  # some dozen batches
+    d, limits = limits_of(crowd(1, m=m))
+    found = []
+    for threads in (None, 1, 2, 3):
+        choice = Limits(limits.lower, limits.upper, 0.0, threads)
+        answer, tally = solve_by_ascent(d, choice, Control(), schedule=QUICK)
+        found.append((answer.x.tobytes(), answer.bound, answer.status, tally.sentence()))
+    assert len(set(found)) == 1
+
+
 # --------------------------------------------------------------------------- the seam
 def test_auto_goes_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = crowd(0)
