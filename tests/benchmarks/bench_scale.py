@@ -134,11 +134,14 @@ def correct_again_and_again(size: str, regime: str, seed: int, number: int) -> N
     print(f"{certified} of {number} certified at once, {equal} equal to the solve of the whole, load {load:.1f}")
 
 
-def measure(program: str, size: str, regime: str, seed: int, gap: float, limit: float) -> dict[str, Any]:
-    """Run a child and read what it printed."""
+def measure(program: str, size: str, regime: str, seed: int, gap: float, limit: float) -> dict[str, Any] | None:
+    """Run a child and read what it printed; None if it does not keep to its limit by far, as HiGHS may."""
     command = [sys.executable, __file__, "--child", program, size, regime, str(seed), str(gap), str(limit)]
     load = os.getloadavg()[0]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=3 * limit + 60)
+    except subprocess.TimeoutExpired:
+        return None
     return {**json.loads(done.stdout.strip().splitlines()[-1]), "load": load}
 
 
