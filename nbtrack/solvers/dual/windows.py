@@ -219,13 +219,14 @@ class _Windows:
             for w in range(tiling.number):
                 yield *self._window(tiling, w), forward, self._stopper()
 
-        shares, total = self.shares.copy(), tiling.constant
+        self._settle(tiling)
+        total = tiling.constant
         for w, climbed in enumerate(self._map(climb_piece, tasks(), tiling.number)):
             piece = self._window(tiling, w)[0]
-            shares[piece.arcs] = np.where(piece.owned[:, :, None], climbed.shares, shares[piece.arcs])
+            # no other window looks at these ends, so that the order of tasks and answers does not matter
+            self.shares[piece.arcs] = np.where(piece.owned[:, :, None], climbed.shares, self.shares[piece.arcs])
             self.multiplier[piece.sets[piece.sets >= 0]] = climbed.multiplier[piece.sets >= 0]
             total += climbed.bound
-        self.shares = shares
         self.rounds += 1
         return total
 
@@ -237,6 +238,7 @@ class _Windows:
             for w in range(tiling.number):
                 yield *self._window(tiling, w), gap, self._stopper()
 
+        self._settle(tiling)
         total, solutions = tiling.constant, []
         for proven in self._map(prove_piece, tasks(), tiling.number):
             total += proven.bound
@@ -354,21 +356,33 @@ class _Windows:
 
     def _first_shares(self) -> NDArray[np.float64]:
         """Split the costs of all arcs: half for where they come from, half for where they lead."""
+        cost = self._cost(np.arange(len(self.ends)))
+        parts = np.array([[0.5, 0.5, 0.0], [0.5, 0.25, 0.25], [0.25, 0.25, 0.5]])
         p = self.problem
-        m = p.link.shape[1] - 1
-        shares = np.zeros((len(self.ends), 3, m))
+        kind = np.repeat([0, 1, 2], [p.n_links, p.n_external, p.n_merges])
+        return np.asarray(cost[:, None, :] * parts[kind][:, :, None])
+
+    def _cost(self, arcs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give what arcs cost with 1..m objects, beyond what they cost unused, shape (arcs, m)."""
+        p = self.problem
+        cost = np.zeros((len(arcs), p.link.shape[1] - 1))
         first = 0
-        for table, parts in ((p.link, (2, 2, 0)), (p.external, (2, 1, 1)), (p.merge, (1, 1, 2))):
-            cost = table[:, 1:] - table[:, :1]
-            for end, part in enumerate(parts):
-                shares[first : first + len(table), end, : cost.shape[1]] = part / 4 * cost
+        for table in (p.link, p.external, p.merge):
+            here = (arcs >= first) & (arcs < first + len(table))
+            mine = table[arcs[here] - first]
+            cost[here, : mine.shape[1] - 1] = mine[:, 1:] - mine[:, :1]
             first += len(table)
-        return shares
+        return cost
+
+    def _settle(self, tiling: _Tiling) -> None:
+        """Make the shares of border arcs add up to their costs, to the last digit."""
+        self.shares[tiling.border, 0] = self._cost(tiling.border) - self.shares[tiling.border, 1:].sum(axis=1)
 
     def _grow(self, seeds: NDArray[np.bool_], hops: int) -> NDArray[np.int64]:
         """Grow balls around seeds along arcs and sets; label the parts that hang together, -1 outside."""
         p = self.problem
-        pairs = [self.ends[:, [0, 1]], self.ends[:, [0, 2]], self.ends[:, [1, 2]]]
+        events = self.ends[p.n_links :]
+        pairs = [self.ends[:, :2], events[:, [0, 2]], events[:, 1:]]
         pairs += [np.stack([s[:-1], s[1:]], axis=1).astype(np.int32) for s in p.exclusions if len(s) > 1]
         both = np.concatenate(pairs)
         tail, head = both[(both >= 0).all(axis=1)].T
