@@ -23,6 +23,7 @@ T = TypeVar("T")
 ExecutorLike = Executor | str | None
 Progress = bool | Callable[[int, int], Any]
 
+_LOOK_EVERY = 0.1  # seconds
 _SERIAL_UP_TO = 3  # frames for which threads do not pay
 _CHOICES = ("serial", "threads", "processes")
 
@@ -100,6 +101,75 @@ def map_frames(
         for t, result in enumerate(results):
             report(t + 1)
             yield result
+
+
+def map_tasks(
+    work: Callable[..., T],
+    tasks: Iterator[tuple[Any, ...]],
+    n_tasks: int,
+    *,
+    executor: ExecutorLike = None,
+    look: Callable[[bool], object] = lambda interrupted: None,
+) -> Iterator[T]:
+    """Call ``work(*task)`` for every task and give the results in order; tasks are made as they are sent.
+
+    Parameters
+    ----------
+    work : callable
+        For processes and clusters it can be pickled, and it gives the same if it is called again: a cluster does that
+        when a worker dies.
+    tasks : iterator of tuple
+        Arguments.
+    n_tasks : int
+        How many there are.
+    executor : concurrent.futures.Executor or {"threads", "processes", "serial"}, optional
+        Who works, as for `map_frames`.
+    look : callable, optional
+        Called now and then while this waits, with True if Ctrl-C was pressed; it may raise to stop the run, which
+        cancels what has not begun.
+
+    Yields
+    ------
+    Any
+        What `work` returned for the first task, the second, ...
+    """
+    with ExitStack() as stack:
+        pool = _open_pool(executor, n_tasks, work, stack)
+        if pool is None:
+            for task in tasks:
+                look(False)
+                yield work(*task)
+            return
+        futures: deque[Future[T]] = deque()
+        ahead = 2 * _count_workers(pool)
+        try:
+            for task in tasks:
+                futures.append(pool.submit(work, *task))
+                if len(futures) >= ahead:
+                    yield _wait(futures.popleft(), look)
+            while futures:
+                yield _wait(futures.popleft(), look)
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def is_in_process(executor: ExecutorLike) -> bool:
+    """Tell whether who works shares the memory of this process, so that it hears an event."""
+    return executor in (None, "threads", "serial") or isinstance(executor, ThreadPoolExecutor)
+
+
+def _wait(future: Future[T], look: Callable[[bool], object]) -> T:
+    """Wait for a result, and look up now and then."""
+    while True:
+        look(False)
+        try:
+            return future.result(timeout=_LOOK_EVERY)
+        except KeyboardInterrupt:
+            look(True)
+        except TimeoutError:
+            if future.done():  # the error is that of the task
+                return future.result()
 
 
 def _stream(pool: Executor, work: Callable[..., T], readers: Sequence[FrameReader], n_frames: int) -> Iterator[T]:

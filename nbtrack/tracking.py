@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nbtrack.data.graph import HypothesisGraph
     from nbtrack.data.movie import Movie
     from nbtrack.data.problem import Problem, Solution
+    from nbtrack.parallel import ExecutorLike
     from nbtrack.solvers.control import Progress
     from nbtrack.solvers.pinned import PinnedState
 
@@ -47,6 +48,7 @@ def track(
     graph: HypothesisGraph | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancel: threading.Event | None = None,
+    executor: ExecutorLike = None,
 ) -> TrackingResult:
     """Track objects through a movie.
 
@@ -67,6 +69,9 @@ def track(
         Called with incumbent, bound and gap now and then.
     cancel : threading.Event, optional
         Set it from another thread to stop; the best answer so far is returned.
+    executor : concurrent.futures.Executor or {"threads", "processes", "serial"}, optional
+        Who solves a movie of more than some ten thousand objects in time windows, for solver "auto"; for a cluster
+        of dask, ``Client(...).get_executor(retries=3)``. The answer does not depend on who works.
 
     Returns
     -------
@@ -85,7 +90,9 @@ def track(
     params = params or TrackingParams()
     if movie is not None:
         check_movie(movie, detections)
-    found = solve_movie(detections, params, fixed=fixed, graph=graph, progress=progress, cancel=cancel)
+    found = solve_movie(
+        detections, params, fixed=fixed, graph=graph, progress=progress, cancel=cancel, executor=executor
+    )
     return read_result(found, detections, params, movie)
 
 
@@ -202,12 +209,13 @@ def solve_movie(
     graph: HypothesisGraph | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancel: threading.Event | None = None,
+    executor: ExecutorLike = None,
 ) -> SolvedMovie:
     """Find candidates and energies and solve; what `track` does before it reads a lineage off the solution.
 
     Parameters
     ----------
-    detections, params, fixed, graph, progress, cancel
+    detections, params, fixed, graph, progress, cancel, executor
         As for `track`.
 
     Returns
@@ -221,7 +229,7 @@ def solve_movie(
     if cancel is not None:
         control.cancel, control.cancellable = cancel, True
     if params.preset == "adaptive":
-        answer = track_adaptively(detections, graph, params, pins, control)
+        answer = track_adaptively(detections, graph, params, pins, control, executor)
         solved = SolvedMovie(
             graph=answer.graph,
             problem=answer.problem,
@@ -232,7 +240,7 @@ def solve_movie(
             weighing=Weighing.of(answer, detections, params),
         )
     else:
-        solved = _solve_once(graph, params, pins, control)
+        solved = _solve_once(graph, params, pins, control, executor)
     _log.info("%s", solved.outcome.report)
     return solved
 
@@ -254,7 +262,9 @@ def start_graph(detections: Detections, params: TrackingParams) -> HypothesisGra
     return collect_objects(detections, params) if params.preset == "adaptive" else link_candidates(detections, params)
 
 
-def _solve_once(graph: HypothesisGraph, params: TrackingParams, pins: Sequence[Pin], control: Control) -> SolvedMovie:
+def _solve_once(
+    graph: HypothesisGraph, params: TrackingParams, pins: Sequence[Pin], control: Control, executor: ExecutorLike
+) -> SolvedMovie:
     """Solve with the energies of a preset that knows them beforehand; the graph gets the links of the pins."""
     graph, states = pinned_states(graph, pins, params.objects_per_merger)
     problem = let_pinned_divide(compute_energies(graph, params), states)
@@ -265,6 +275,7 @@ def _solve_once(graph: HypothesisGraph, params: TrackingParams, pins: Sequence[P
         threads=params.threads,
         pins=states,
         control=control,
+        executor=executor,
     )
     raw_problem = let_pinned_divide(compute_energies(graph, params, convex=False), states)
     raw = energy_of(raw_problem, outcome.solution)

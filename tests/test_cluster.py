@@ -7,9 +7,15 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from random_problems import crowded_graph
 
 import nbtrack as nbt
+from nbtrack.model.energies import compute_energies
 from nbtrack.parallel import FrameReader, map_frames
+from nbtrack.solvers import solve
+from nbtrack.solvers.control import Control
+from nbtrack.solvers.dual import windows
+from nbtrack.solvers.dual.windows import solve_in_windows
 
 distributed = pytest.importorskip("distributed", reason="dask is not installed: install the extra `scale`")
 
@@ -102,6 +108,54 @@ def test_a_batch_goes_on_when_a_worker_is_killed(cluster, files, tmp_path) -> No
     assert table["energy"].to_list() == alone["energy"].to_list()
     paths = [tmp_path / name / "prediction" / "csv" / "objects.csv" for name in "ab"]
     assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+class Killing:
+    """An executor that kills a worker once, with tasks under way."""
+
+    def __init__(self, executor, client, after: int) -> None:
+        self.executor, self.client, self.left, self.killed = executor, client, after, None
+
+    def submit(self, *task):
+        pids = self.client.run(os.getpid) if self.left == 1 else {}
+        future = self.executor.submit(*task)
+        self.left -= 1
+        if self.left == 0:
+            self.killed = next(iter(pids.values()))
+            os.kill(self.killed, signal.SIGKILL)
+        return future
+
+
+def test_time_windows_give_the_same_when_a_worker_is_killed(cluster) -> None:
+    problem = compute_energies(
+        crowded_graph(1, frames=6, objects=20),
+        nbt.TrackingParams(preset="conservation", alpha=15.0, appearance=30.0, disappearance=30.0),
+    )
+    here = solve_in_windows(problem, [], 1e-6, Control(), "serial", window=40)
+    with cluster.get_executor(retries=3) as executor:
+        calm = solve_in_windows(problem, [], 1e-6, Control(), executor, window=40)
+        killing = Killing(executor, cluster, after=9)
+        there = solve_in_windows(problem, [], 1e-6, Control(), killing, window=40)
+    assert killing.killed
+    for answer in (calm, there):
+        assert (answer.value, answer.bound) == (here.value, here.bound)
+        assert np.array_equal(answer.solution.flow, here.solution.flow)
+        assert np.array_equal(answer.solution.count, here.solution.count)
+
+
+def test_tracking_takes_an_executor(cluster, files, monkeypatch) -> None:
+    prediction, _ = read(files)
+    detections = nbt.segment(prediction, channel=1, executor="serial")
+    params = nbt.TrackingParams(preset="conservation", alpha=20.0)
+    monkeypatch.setattr(solve, "WINDOWS_FROM", 100)
+    monkeypatch.setattr(windows, "WINDOW", 100)
+    whole = nbt.track(detections, params)
+    with cluster.get_executor(retries=3) as executor:
+        there = nbt.track(detections, params, executor=executor)
+    assert there.report.solver == "ascent in windows + highs"
+    assert there.report.bound <= whole.report.objective + 1e-6
+    assert there.report.objective >= whole.report.bound - 1e-6
+    assert there.report.gap < 0.01
 
 
 def test_an_error_in_a_frame_is_told_as_it_is(cluster) -> None:

@@ -1,5 +1,6 @@
 """The loop over frames: order, bounded memory, progress, errors."""
 
+import collections
 import os
 import threading
 import time
@@ -10,7 +11,7 @@ import pytest
 
 from nbtrack.data.movie import Movie
 from nbtrack.errors import InputError
-from nbtrack.parallel import FrameReader, map_frames
+from nbtrack.parallel import FrameReader, is_in_process, map_frames, map_tasks
 
 
 class CountingFrames:
@@ -119,3 +120,53 @@ def test_what_another_process_cannot_get_is_refused():
 def test_an_unknown_executor_is_refused(executor):
     with pytest.raises(InputError, match=f"`executor` must be one of .* got {executor!r}"):
         list(map_frames(total, [], 5, executor=executor))
+
+
+# --------------------------------------------------------------------------- tasks
+@pytest.mark.parametrize("executor", [None, "serial", "threads"])
+def test_tasks_come_back_in_order(executor) -> None:
+    assert list(map_tasks(pow, ((k, 2) for k in range(20)), 20, executor=executor)) == [k * k for k in range(20)]
+
+
+def test_tasks_are_made_as_they_are_sent() -> None:
+    made = []
+
+    def tasks():
+        for k in range(50):
+            made.append(k)
+            yield (k,)
+
+    with ThreadPoolExecutor(1) as pool:
+        results = map_tasks(abs, tasks(), 50, executor=pool)
+        next(results)
+        assert len(made) <= 3
+        assert list(results) == list(range(1, 50))
+
+
+def test_an_error_of_a_task_is_told_as_it_is() -> None:
+    def fail(error):
+        raise error
+
+    for error in (TimeoutError("of its own"), ZeroDivisionError("by a task")):
+        with pytest.raises(type(error), match=str(error)):
+            list(map_tasks(fail, iter([(error,)]), 1, executor="threads"))
+
+
+def test_a_look_may_stop_the_tasks() -> None:
+    done = []
+
+    def look(interrupted: bool) -> None:
+        if len(done) >= 2:
+            raise StopAsyncIteration("enough")
+
+    with ThreadPoolExecutor(1) as pool:
+        results = map_tasks(abs, ((k,) for k in range(100)), 100, executor=pool, look=look)
+        with pytest.raises(StopAsyncIteration, match="enough"):
+            collections.deque(map(done.append, results), maxlen=0)
+    assert done == [0, 1]
+
+
+def test_who_shares_memory_is_known() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert all(is_in_process(executor) for executor in (None, "serial", "threads", pool))
+    assert not is_in_process("processes")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nbtrack.data.detections import Detections
     from nbtrack.data.graph import HypothesisGraph
     from nbtrack.data.pins import Pin
+    from nbtrack.parallel import ExecutorLike
     from nbtrack.params import TrackingParams
     from nbtrack.solvers.control import Control
     from nbtrack.solvers.pinned import PinnedState
@@ -130,7 +131,12 @@ class Weights:
 
 
 def track_adaptively(
-    detections: Detections, graph: HypothesisGraph, params: TrackingParams, pins: Sequence[Pin], control: Control
+    detections: Detections,
+    graph: HypothesisGraph,
+    params: TrackingParams,
+    pins: Sequence[Pin],
+    control: Control,
+    executor: ExecutorLike = None,
 ) -> Answer:
     """Track the objects of a graph with energies that adapt to them.
 
@@ -146,6 +152,8 @@ def track_adaptively(
         States that every pass keeps.
     control : Control
         Time, cancel and progress; a solve that is stopped is the last.
+    executor : concurrent.futures.Executor or str, optional
+        Who solves in time windows where there are many objects.
 
     Returns
     -------
@@ -172,6 +180,7 @@ def track_adaptively(
             threads=params.threads,
             pins=states,
             control=control,
+            executor=executor,
         )
         if is_last or control.stop_status is not None:
             break

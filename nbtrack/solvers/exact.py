@@ -241,8 +241,9 @@ def _repair(
     transposed = d.matrix.T.tocsr()
     free = np.zeros(d.columns.size, bool)
     free[seeds] = True
-    hops, before = HOPS, 0
+    hops = HOPS
     while control.stop_status is None:
+        before = int(free.sum())
         for _ in range(hops):
             rows = np.zeros(d.matrix.shape[0], bool)
             rows[transposed[np.flatnonzero(free)].indices] = True
@@ -251,9 +252,9 @@ def _repair(
         answer = _solve_part(d, d.matrix, d.lower, d.upper, x, columns, limits, control)
         if answer.x is not None:
             return answer.x
-        if answer.status == "infeasible" and len(columns) == before:  # it hangs together with nothing else
+        if answer.status == "infeasible" and len(columns) == before:  # no row leads any further
             raise SolveError("No answer keeps to everything that is fixed.", status="infeasible")
-        hops, before = 2, len(columns)
+        hops = 2
     return None
 
 

@@ -21,7 +21,7 @@ class Limits:
     gap : float
         Relative gap at which the answer is good enough.
     threads : int or None
-        Threads of HiGHS.
+        Threads of HiGHS; after the ascent, of the batches of the core, which are solved side by side.
     """
 
     lower: NDArray[np.float64]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nbtrack.data.result import SolveReport
-from nbtrack.errors import SolveError
+from nbtrack.errors import InputError, SolveError
 from nbtrack.model.description import Description, describe
-from nbtrack.model.objective import energy_of
+from nbtrack.model.objective import energy_of, has_division_variable
 from nbtrack.solvers.control import Control
 from nbtrack.solvers.exact import ExactAnswer, solve_exactly
 from nbtrack.solvers.limits import Limits
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nbtrack.data.problem import Problem, Solution
+    from nbtrack.parallel import ExecutorLike
     from nbtrack.solvers.pinned import PinnedState
 
 
 ASCENT_FROM = 8_000
 """From so many detections on, dual ascent is quicker than the relaxation of the whole (measured: `bench_scale.py`)."""
+WINDOWS_FROM = 30_000
+"""Detections from which on an executor solves in time windows: two of them."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def solve_problem(
     threads: int | None = None,
     pins: Sequence[PinnedState] = (),
     control: Control | None = None,
+    executor: ExecutorLike = None,
 ) -> Outcome:
     """Solve a conservation-tracking problem.
 
@@ -72,6 +76,9 @@ def solve_problem(
         States that are held at a value.
     control : Control, optional
         To follow and cancel the solve; its `timeout` is set to `timeout` if that is given.
+    executor : concurrent.futures.Executor or {"threads", "processes", "serial"}, optional
+        Who solves a large problem in time windows (`nbtrack.solvers.dual.windows`), with `solver` "auto"; this needs
+        less memory here. A problem that is smaller than two windows is solved as a whole all the same.
 
     Returns
     -------
@@ -89,6 +96,10 @@ def solve_problem(
     control = control or Control()
     if timeout is not None:
         control.timeout = timeout
+    if executor is not None and solver != "auto":
+        raise InputError(f'`executor` solves in time windows, for solver="auto" only: got {solver!r}. Leave one out.')
+    if executor is not None and problem.n_detections >= WINDOWS_FROM:
+        return _solve_in_windows(problem, optimality_gap, pins, control, executor)
     free = describe(problem)
     description, lower, upper = hold(free, pins)
     limits = Limits(lower, upper, optimality_gap, threads)
@@ -113,6 +124,38 @@ def solve_problem(
             raise SolveError(find_contradiction(free, pins), status="infeasible") from error
         raise
     return make_outcome(description, answer, name, message, control)
+
+
+def _solve_in_windows(
+    problem: Problem, gap: float, pins: Sequence[PinnedState], control: Control, executor: ExecutorLike
+) -> Outcome:
+    """Solve without the rows and columns of the whole, which the windows check for themselves."""
+    from nbtrack.solvers.dual.windows import solve_in_windows  # loads numba
+
+    p = problem
+    try:
+        answer = solve_in_windows(p, pins, gap, control, executor)
+    except SolveError as error:
+        if error.status == "infeasible":
+            raise SolveError(find_contradiction(describe(p), pins), status="infeasible") from error
+        raise
+    capacities = p.capacity, p.link_capacity, p.appearance_capacity, p.disappearance_capacity
+    divides = has_division_variable(p) & (p.capacity > 0)
+    children = 0 if p.division_link is None else int(divides[p.source].sum())
+    report = SolveReport(
+        solver="ascent in windows + highs",
+        status=answer.status,
+        objective=answer.value,
+        bound=answer.bound,
+        raw_objective=answer.value,
+        seconds=control.seconds,
+        n_detections=p.n_detections,
+        n_links=p.n_links,
+        n_variables=sum(int(c.sum()) for c in capacities) + int(divides.sum()) + children + p.n_external + p.n_merges,
+        n_rows=answer.rows,
+        message=answer.message,
+    )
+    return Outcome(answer.solution, report)
 
 
 def make_outcome(description: Description, answer: ExactAnswer, name: str, message: str, control: Control) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -187,6 +188,18 @@ def test_the_same_answer_every_time() -> None:
         assert answers[0].bound == other.bound
 
 
+@pytest.mark.parametrize("m", [1, 2])
+def test_batches_on_several_threads_give_the_same(m: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "BATCH", 40)  # some dozen batches
+    d, limits = limits_of(crowd(1, m=m))
+    found = []
+    for threads in (None, 1, 2, 3):
+        choice = Limits(limits.lower, limits.upper, 0.0, threads)
+        answer, tally = solve_by_ascent(d, choice, Control(), schedule=QUICK)
+        found.append((answer.x.tobytes(), answer.bound, answer.status, tally.sentence()))
+    assert len(set(found)) == 1
+
+
 # --------------------------------------------------------------------------- the seam
 def test_auto_goes_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = crowd(0)
@@ -284,3 +297,30 @@ def test_undecided_blocks_go_to_a_solver_by_name(name: str, monkeypatch: pytest.
     report = solve_problem(problem, solver=name).report
     assert report.objective == pytest.approx(optimum, rel=1e-9)
     assert "by highs" in report.message
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.solver(n)) for n in ("cplex", "glpk")])
+@pytest.mark.parametrize("largest", [1000, 60])
+def test_blocks_over_the_size_of_the_community_edition_go_to_highs(
+    name: str, largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand detections with mergers leave some blocks of either kind; the report counts them."""
+    from nbtrack.solvers import backends
+
+    monkeypatch.setattr(solve, "ASCENT_FROM", 0)
+    monkeypatch.setattr(engine, "SOFT", QUICK)
+    monkeypatch.setattr(backends, "COMMUNITY_SIZE", largest)
+    monkeypatch.setattr(backends, "has_full_cplex", lambda: False)
+    params = TrackingParams(preset="conservation", alpha=15.0, appearance=30.0, disappearance=30.0)
+    problem = compute_energies(crowded_graph(2, frames=10, objects=100, width=200.0), params)
+    report = solve_problem(problem, solver=name, optimality_gap=1e-6).report
+    assert report.solver == f"ascent + {name}"
+    assert report.status == "optimal"
+    assert report.gap <= 1e-6
+    blocks = int(re.search(r"(\d+) undecided blocks", report.message)[1])  # type: ignore[index]
+    by_solver = {solver: int(number) for number, solver in re.findall(r"(\d+) by (\w+)", report.message)}
+    assert sum(by_solver.values()) == blocks
+    assert set(by_solver) <= {name, "highs"}
+    assert by_solver[name] > 0
+    if int(re.search(r"largest with (\d+)", report.message)[1]) > largest:  # type: ignore[index]
+        assert by_solver["highs"] > 0

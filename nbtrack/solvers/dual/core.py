@@ -8,10 +8,13 @@ fractional column become integer programs of their own.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,6 +24,8 @@ from nbtrack.model.cuts import make_cuts
 from nbtrack.solvers.highs import HighsAnswer, HighsProgram
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from nbtrack.model.description import Description
@@ -94,6 +99,14 @@ class Tally:
         self.programs += 1
         self.largest = max(self.largest, columns)
         self.solvers[solver] = self.solvers.get(solver, 0) + 1
+
+    def take(self, other: Tally) -> None:
+        """Add what another one counted."""
+        self.relaxations += other.relaxations
+        self.programs += other.programs
+        self.largest = max(self.largest, other.largest)
+        for solver, number in other.solvers.items():
+            self.solvers[solver] = self.solvers.get(solver, 0) + number
 
     def sentence(self) -> str:
         """Say it."""
@@ -216,13 +229,33 @@ class Program:
         rows = np.unique(part.indices)
         taken = (self.matrix @ held)[rows] if len(free) > len(held) // 50 else self.matrix[rows] @ held
         stuck = [np.zeros(0, np.int64)]
-        for block in self._batches(free, part, rows, taken, held):
-            found, impossible = self._solve_batch(block, control)
+        blocks = self._batches(free, part, rows, taken, held)
+        for block, (found, impossible) in zip(blocks, self._solve_batches(blocks, control), strict=False):
             if found is None:
                 return None
             result[block.columns] = found
             stuck.append(block.columns[impossible])
         return np.concatenate(stuck)
+
+    def _solve_batches(
+        self, blocks: list[Block], control: Control
+    ) -> Iterator[tuple[NDArray[np.float64] | None, NDArray[np.int64]]]:
+        """Solve batches, several at once if there are threads for it; what they give is put together in their order."""
+
+        def solve(block: Block) -> tuple[Program, tuple[NDArray[np.float64] | None, NDArray[np.int64]]]:
+            apart = copy(self)
+            apart.tally, apart.doubt = Tally(), 0.0
+            return apart, apart._solve_batch(block, control)
+
+        workers = min(self.limits.threads or 1, len(blocks))
+        with ExitStack() as stack:
+            run: Callable[..., Any] = map
+            if workers > 1 and self.block_solver is None:  # HiGHS lets other threads go on, Pyomo does not
+                run = stack.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="nbtrack-core")).map
+            for apart, found in run(solve, blocks):
+                self.tally.take(apart.tally)
+                self.doubt += apart.doubt
+                yield found
 
     # ------------------------------------------------------------------ pieces
     def _batches(
@@ -364,7 +397,7 @@ class Program:
             block.column_lower,
             block.column_upper,
             control,
-            self.limits.threads,
+            threads=1,  # batches are what is spread over threads; and the answer must not depend on their number
         )
 
 

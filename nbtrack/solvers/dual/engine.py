@@ -285,7 +285,11 @@ class Engine:
         zero, one = self.ascent.column_slack(self.description.columns)
         if not hasattr(self, "_places"):
             self._places = Places(self.description, self.factors)
+        if self.control.stop_status is not None:
+            return
         x, free, threshold = select(self.program, self._places, zero, one, self.x, self.schedule.largest)
+        if self.control.stop_status is not None:
+            return
         found = self.program.solve_held(x, free, self.control)
         if found is not None and self.program.is_feasible(found):
             self._take(found)
