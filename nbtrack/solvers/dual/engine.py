@@ -22,6 +22,7 @@ import numpy as np
 from nbtrack.solvers.dual.ascent import Ascent
 from nbtrack.solvers.dual.closing import Closer, Territory
 from nbtrack.solvers.dual.core import Program
+from nbtrack.solvers.dual.flow import Flow
 from nbtrack.solvers.dual.factors import Factors, make_factors
 from nbtrack.solvers.dual.selection import Places, select
 from nbtrack.solvers.exact import ROUNDING, ExactAnswer, first_answer
@@ -83,7 +84,7 @@ CLOSE_FROM = 1e-2
 MENDING_ROUNDS = 3
 MENDING_LARGEST = 500
 """Rounds and detections of regions that mend an answer while its gap is still wide."""
-FEW = 60_000
+FEW = 5_000
 """If no more columns than this are left by the gap, they are solved and the gap is closed."""
 
 
@@ -235,6 +236,8 @@ class Engine:
             self.solve_core()
             if not self.is_closed and self.gap < CLOSE_FROM and self.control.stop_status is None:
                 self.close()
+        elif Flow.fits(self.factors):
+            self.start()
         if not self.is_closed and self.control.stop_status is None:
             self.climb()
         if self.x is None and self.control.stop_status is None:
@@ -272,6 +275,45 @@ class Engine:
                 self.ascent.set_state(kept)
                 core_at = max(0.2 * rise, s.last_rise)
 
+    def start(self) -> None:
+        import os
+        from nbtrack.solvers.dual.flow import Flow
+        import time
+        t=time.process_time()
+        flow = Flow(self.factors)
+        flow.read(self.ascent)
+        flow.solve()
+        unit = float(np.median(np.abs(self.factors.arc_cost[:, 0])))
+        b0 = flow.total[0]
+        flow.price_divisions(int(os.environ.get('R', 60)), unit)
+        total, price, bonus = flow.best
+        x = flow.point(self.description)
+        broken0 = len(self.program.broken_rows(x))
+        rounds = flow.obey()
+        x = flow.point(self.description)
+        broken1 = self.program.broken_rows(x)
+        flow.price, flow.bonus = price, bonus
+        flow.write(self.ascent)
+        self._prove(self.ascent.bound())
+        if self.program.is_feasible(x): self._take(x)
+        else: self.hint = x
+        _log.debug("%d rounds, broken %d %d, value %.4f", rounds, broken0, len(broken1), self.value)
+        if len(broken1):
+            o = np.cumsum([0]+[len(f.lower) for f in self.description.families])
+            _log.debug("%s", [(f.name, int(((broken1>=p)&(broken1<q)).sum())) for f,p,q in zip(self.description.families,o[:-1],o[1:]) if ((broken1>=p)&(broken1<q)).any()])
+        _log.debug("flow: %.2f s, unit %.3g, %.4f, priced %.4f, bound %.4f", time.process_time()-t, unit, b0, flow.best[0], self.bound)
+        for _ in range(int(os.environ.get('P', 3))):
+            for share in (0.95, 0.05):
+                for _ in range(10):
+                    self.ascent.sweep(share, 1 - share, self.control)
+        self._prove(self.ascent.bound())
+        _log.debug("bound %.4f", self.bound)
+        kept = self.ascent.copy_state()
+        self.centre()
+        self.solve_core()
+        if not self.is_closed: self.close()
+        self.ascent.set_state(kept)
+
     def centre(self) -> None:
         """Spread the slack evenly."""
         for _ in range(self.schedule.centring):
@@ -285,7 +327,7 @@ class Engine:
         zero, one = self.ascent.column_slack(self.description.columns)
         if not hasattr(self, "_places"):
             self._places = Places(self.description, self.factors)
-        x, free, threshold = select(self.program, self._places, zero, one, self.x, self.schedule.largest)
+        x, free, threshold = select(self.program, self._places, zero, one, self.x, self.schedule.largest, getattr(self,'hint',None))
         found = self.program.solve_held(x, free, self.control)
         if found is not None and self.program.is_feasible(found):
             self._take(found)
