@@ -22,8 +22,8 @@ import numpy as np
 from nbtrack.solvers.dual.ascent import Ascent
 from nbtrack.solvers.dual.closing import Closer, Territory
 from nbtrack.solvers.dual.core import Program
-from nbtrack.solvers.dual.flow import Flow
 from nbtrack.solvers.dual.factors import Factors, make_factors
+from nbtrack.solvers.dual.flow import Flow, is_flow
 from nbtrack.solvers.dual.selection import Places, select
 from nbtrack.solvers.exact import ROUNDING, ExactAnswer, first_answer
 from nbtrack.solvers.threads import run_in_thread
@@ -79,6 +79,9 @@ PHASE_PER_FRAME = 2.5
 """Where appearing costs much more, information has to travel along whole tracks: sweeps of a phase per frame."""
 STIFF_FROM = 10.0
 """Appearing costs this many times what a link does where costs are stiff."""
+SHORT_PHASE = 10
+FIRST_PAIRS = 2
+"""Behind the flow there are no price wars: phases begin short and double, and a core follows each pair of them."""
 CLOSE_FROM = 1e-2
 """A relative gap below this is worth trying to close before the ascent has ended."""
 MENDING_ROUNDS = 3
@@ -181,7 +184,7 @@ class Engine:
         self.x: NDArray[np.float64] | None = None
         self.bound = self.ascent.bound()
         self.sweeps = 0
-        self._is_warm = False
+        self._is_warm = self._has_flow = False
         self._territory: Territory | None = None
 
     def warm_start(self, state: tuple[NDArray[np.float64], ...], x: NDArray[np.float64] | None = None) -> None:
@@ -236,7 +239,7 @@ class Engine:
             self.solve_core()
             if not self.is_closed and self.gap < CLOSE_FROM and self.control.stop_status is None:
                 self.close()
-        elif Flow.fits(self.factors):
+        elif is_flow(self.factors):
             self.start()
         if not self.is_closed and self.control.stop_status is None:
             self.climb()
@@ -251,23 +254,25 @@ class Engine:
         """Ascend, and solve cores, until the bound has stopped to rise."""
         s, control = self.schedule, self.control
         core_at, before = s.first_core, self.bound
+        length = SHORT_PHASE if self._has_flow else s.length
+        pairs = 0
         while self.sweeps < s.most:
-            share = s.share if self.sweeps // s.length % 2 == 0 else 1 - s.share
-            if not self.ascent.sweep(share, 1 - share, control):
-                break
-            self.sweeps += 1
-            if self.sweeps % 10 == 0:
-                self._prove(self.ascent.bound())
-                control.report(f"sweep {self.sweeps}", self.value, self.bound)
-            if self.sweeps % (2 * s.length):
-                continue
+            for share in (s.share, 1 - s.share):
+                if not self._phase(share, length):
+                    return
+            pairs += 1
             rise, before = (self.bound - before) / max(abs(self.bound), 1.0), self.bound
             _log.debug("sweep %d: bound %.6f", self.sweeps, self.bound)
-            if rise < core_at or self.sweeps >= s.most:
+            last = rise < s.last_rise or self.sweeps >= s.most
+            if self._has_flow:
+                due = pairs >= FIRST_PAIRS
+                length = min(length * (1 if pairs == 1 else 2), s.length)
+            else:
+                due = rise < core_at or last
+            if due:
                 kept = self.ascent.copy_state()
                 self.centre()
                 self.solve_core()
-                last = rise < s.last_rise or self.sweeps >= s.most
                 if self.x is not None and not self.is_closed and control.stop_status is None:
                     self.close(thoroughly=last or self.gap < CLOSE_FROM)
                 if self.is_closed or control.stop_status is not None or last:
@@ -275,44 +280,32 @@ class Engine:
                 self.ascent.set_state(kept)
                 core_at = max(0.2 * rise, s.last_rise)
 
+    def _phase(self, share: float, length: int) -> bool:
+        """Sweep with one share; tell whether it came to its end."""
+        for _ in range(length):
+            if not self.ascent.sweep(share, 1 - share, self.control):
+                return False
+            self.sweeps += 1
+            if self.sweeps % 10 == 0:
+                self._prove(self.ascent.bound())
+                self.control.report(f"sweep {self.sweeps}", self.value, self.bound)
+        return True
+
     def start(self) -> None:
-        import os
-        from nbtrack.solvers.dual.flow import Flow
-        import time
-        t=time.process_time()
+        """Start from the flow in the problem: its prices are a split, and what it says once it obeys is an answer."""
         flow = Flow(self.factors)
-        flow.read(self.ascent)
-        flow.solve()
-        unit = float(np.median(np.abs(self.factors.arc_cost[:, 0])))
-        b0 = flow.total[0]
-        flow.price_divisions(int(os.environ.get('R', 60)), unit)
-        total, price, bonus = flow.best
-        x = flow.point(self.description)
-        broken0 = len(self.program.broken_rows(x))
-        rounds = flow.obey()
-        x = flow.point(self.description)
-        broken1 = self.program.broken_rows(x)
-        flow.price, flow.bonus = price, bonus
+        if not flow.solve(self.ascent, self.control):
+            return
+        flow.price_divisions(self.control)
         flow.write(self.ascent)
         self._prove(self.ascent.bound())
-        if self.program.is_feasible(x): self._take(x)
-        else: self.hint = x
-        _log.debug("%d rounds, broken %d %d, value %.4f", rounds, broken0, len(broken1), self.value)
-        if len(broken1):
-            o = np.cumsum([0]+[len(f.lower) for f in self.description.families])
-            _log.debug("%s", [(f.name, int(((broken1>=p)&(broken1<q)).sum())) for f,p,q in zip(self.description.families,o[:-1],o[1:]) if ((broken1>=p)&(broken1<q)).any()])
-        _log.debug("flow: %.2f s, unit %.3g, %.4f, priced %.4f, bound %.4f", time.process_time()-t, unit, b0, flow.best[0], self.bound)
-        for _ in range(int(os.environ.get('P', 3))):
-            for share in (0.95, 0.05):
-                for _ in range(10):
-                    self.ascent.sweep(share, 1 - share, self.control)
-        self._prove(self.ascent.bound())
-        _log.debug("bound %.4f", self.bound)
-        kept = self.ascent.copy_state()
-        self.centre()
-        self.solve_core()
-        if not self.is_closed: self.close()
-        self.ascent.set_state(kept)
+        if flow.obey():
+            x = flow.point(self.description)
+            if self.program.is_feasible(x):
+                self._take(x)
+        self._has_flow = True
+        _log.debug("flow: energy %.6f, bound %.6f", self.value, self.bound)
+        self.control.report("flow", self.value, self.bound)
 
     def centre(self) -> None:
         """Spread the slack evenly."""
@@ -327,7 +320,7 @@ class Engine:
         zero, one = self.ascent.column_slack(self.description.columns)
         if not hasattr(self, "_places"):
             self._places = Places(self.description, self.factors)
-        x, free, threshold = select(self.program, self._places, zero, one, self.x, self.schedule.largest, getattr(self,'hint',None))
+        x, free, threshold = select(self.program, self._places, zero, one, self.x, self.schedule.largest)
         found = self.program.solve_held(x, free, self.control)
         if found is not None and self.program.is_feasible(found):
             self._take(found)

@@ -1,15 +1,21 @@
-"""The flow in the problem, solved exactly: what block-coordinate ascent is slow at.
+"""The flow in the problem, solved exactly: where the ascent starts from.
 
-Without the rule that only an object can divide, the problem is a flow of least cost: objects appear, move along links,
-fill detections, vanish, and divisions are sources of their own. Its optimal node prices end the price wars that the
-ascent fights along whole tracks, in a few shortest paths; what the rule costs stays with the ascent, as the *bonus* of
-each detection: an object there is that much cheaper and a division that much dearer.
+Without the rules of single detections (only a single object divides, a merger appears as a whole) the problem is a flow
+of least cost: objects appear, move along links, fill detections and vanish, and divisions are sources of their own. Its
+node prices end at once the price wars that the ascent fights along whole tracks. The rule of divisions gets a
+multiplier for each detection, the *bonus*: an object there is that much cheaper and a division that much dearer. It
+rises in steps while there is a division without an object; the flow follows by a few short paths.
 
-Every detection has an in node and an out node. All that appears, vanishes and divides is joined to one *hub* of price
-0. Starting from the prices of the ascent, every arc with a negative reduced cost is filled and every one with a
-positive one emptied; then each surplus goes along a shortest path to the nearest deficit or the hub, and each deficit
-is filled likewise. Paths are short where the prices are nearly right, since their lengths add up to what the bound
-rises by.
+Every detection has an in node and an out node; what appears, vanishes or divides is joined to one *hub* of price 0. With
+the prices given, every arc of negative reduced cost is filled and every one of positive reduced cost emptied; then each
+surplus goes along a shortest path to the nearest deficit or the hub, and each deficit is filled likewise (successive
+shortest paths, as in the Hungarian method). Paths are short where the prices are nearly right: their lengths add up to
+what the bound rises by.
+
+The prices are written back as a split of the costs of links, whose bound is computed as that of any other split: nothing
+here has to be trusted. The amounts, once what breaks a rule is forbidden (`Flow.obey`), are a first answer.
+
+Tracking as a flow: Zhang, Li & Nevatia, CVPR 2008; divisions in flows: Haubold, Ales, Wolf & Hamprecht, ECCV 2016.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
@@ -25,12 +31,21 @@ from numba import njit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nbtrack.model.description import Description
+    from nbtrack.solvers.control import Control
     from nbtrack.solvers.dual.ascent import Ascent
     from nbtrack.solvers.dual.factors import Factors
 
 FORBIDDEN = 1e30
 _NEVER = 1e29
 _NOISE = 1e-9
+CHUNK = 20_000
+"""Nodes between two looks at the clock."""
+ROUNDS = 40
+"""How often the bonuses move."""
+LONGER, SHORTER = 1.5, 0.4
+"""A step grows while its bonus moves one way, and shrinks when it turns."""
+FORBIDDING_ROUNDS = 50
 
 
 @njit(cache=True, nogil=True)
@@ -91,11 +106,9 @@ def _reach(y, length, x, arc, delta, dist, came, way, turn, heap, place, size, t
 
 @njit(cache=True, nogil=True)
 def _search(root, s, net, amounts, price, imbalance, work, value):
-    """Send one object from a surplus (s = 1) or to a deficit (s = -1) along a shortest path; tell the nodes looked at.
-
-    -1 if there is no path.
-    """
+    """Send one object from a surplus (s = 1) or to a deficit (s = -1) along a shortest path; tell if there is one."""
     tail, head, out_start, in_start, in_link, link, count, enter, leave, division = net
+    tables = link, count, enter, leave, division
     flow, held, entered, left, divided = amounts
     dist, came, way, turn, heap, place, touched = work
     n = len(held)
@@ -126,17 +139,8 @@ def _search(root, s, net, amounts, price, imbalance, work, value):
                     size, n_touched = _reach(
                         y, r, x, k, -s, dist, came, way, turn, heap, place, size, touched, n_touched
                     )
-            cost = _step(count, i, held[i], s)
-            y, arc, d = n + i, links + i, s
-            if cost < _NEVER:
-                r = here + max(0.0, cost + own - s * price[y])
-                size, n_touched = _reach(y, r, x, arc, d, dist, came, way, turn, heap, place, size, touched, n_touched)
-            cost = _step(enter, i, entered[i], -s)
-            if cost < _NEVER:
-                r = here + max(0.0, cost + own)
-                size, n_touched = _reach(
-                    hub, r, x, links + n + i, -s, dist, came, way, turn, heap, place, size, touched, n_touched
-                )
+            other, ways = n + i, s
+            local, local_ways = _step(enter, i, entered[i], -s), links + n + i
         else:
             i = x - n
             for k in range(out_start[i], out_start[i + 1]):
@@ -147,23 +151,25 @@ def _search(root, s, net, amounts, price, imbalance, work, value):
                     size, n_touched = _reach(
                         y, r, x, k, s, dist, came, way, turn, heap, place, size, touched, n_touched
                     )
-            cost = _step(count, i, held[i], -s)
-            y, arc, d = i, links + i, -s
-            if cost < _NEVER:
-                r = here + max(0.0, cost + own - s * price[y])
-                size, n_touched = _reach(y, r, x, arc, d, dist, came, way, turn, heap, place, size, touched, n_touched)
-            cost = _step(leave, i, left[i], s)
-            if cost < _NEVER:
-                r = here + max(0.0, cost + own)
-                size, n_touched = _reach(
-                    hub, r, x, links + 2 * n + i, s, dist, came, way, turn, heap, place, size, touched, n_touched
-                )
+            other, ways = i, -s
+            local, local_ways = _step(leave, i, left[i], s), links + 2 * n + i
             cost = _step(division, i, divided[i], -s)
             if cost < _NEVER:
                 r = here + max(0.0, cost + own)
                 size, n_touched = _reach(
                     hub, r, x, links + 3 * n + i, -s, dist, came, way, turn, heap, place, size, touched, n_touched
                 )
+        cost = _step(count, i, held[i], ways)
+        if cost < _NEVER:
+            r = here + max(0.0, cost + own - s * price[other])
+            size, n_touched = _reach(
+                other, r, x, links + i, ways, dist, came, way, turn, heap, place, size, touched, n_touched
+            )
+        if local < _NEVER:
+            r = here + max(0.0, local + own)
+            size, n_touched = _reach(
+                hub, r, x, local_ways, -ways, dist, came, way, turn, heap, place, size, touched, n_touched
+            )
     if end >= 0:
         length = dist[end]
         for t in range(n_touched):
@@ -174,33 +180,21 @@ def _search(root, s, net, amounts, price, imbalance, work, value):
         imbalance[end] += s
         x = end
         while x != root:
-            arc, d = way[x], turn[x]
-            if arc < links:
-                value[0] += _step(link, arc, flow[arc], d)
-                flow[arc] += d
-            elif arc < links + n:
-                value[0] += _step(count, arc - links, held[arc - links], d)
-                held[arc - links] += d
-            elif arc < links + 2 * n:
-                value[0] += _step(enter, arc - links - n, entered[arc - links - n], d)
-                entered[arc - links - n] += d
-            elif arc < links + 3 * n:
-                value[0] += _step(leave, arc - links - 2 * n, left[arc - links - 2 * n], d)
-                left[arc - links - 2 * n] += d
-            else:
-                value[0] += _step(division, arc - links - 3 * n, divided[arc - links - 3 * n], d)
-                divided[arc - links - 3 * n] += d
+            kind = 0 if way[x] < links else 1 + (way[x] - links) // n
+            row = way[x] if kind == 0 else (way[x] - links) % n
+            value[0] += _step(tables[kind], row, amounts[kind][row], turn[x])
+            amounts[kind][row] += turn[x]
             x = came[x]
     for t in range(n_touched):
         x = touched[t]
         dist[x] = np.inf
         place[x] = -1
-    return n_touched if end >= 0 else -1
+    return end >= 0
 
 
 @njit(cache=True, nogil=True)
-def _settle_arc(table, row, amounts, difference):
-    """Fill or empty an arc as its reduced cost wants it; tell by how much it changed."""
+def _fit(table, row, amounts, difference):
+    """Fill or empty an arc as its reduced cost wants it; tell by how much the amount rose."""
     before = amounts[row]
     while amounts[row] < table.shape[1] and table[row, amounts[row]] + difference < -_NOISE:
         amounts[row] += 1
@@ -210,18 +204,18 @@ def _settle_arc(table, row, amounts, difference):
 
 
 @njit(cache=True, nogil=True)
-def imbalances(net, amounts, price, imbalance):
+def _imbalances(net, amounts, price, imbalance):
     """Make amounts fit the prices, and write what then arrives at each node less what leaves it."""
-    tail, head, out_start, in_start, in_link, link, count, enter, leave, division = net
+    tail, head, _, _, _, link, count, enter, leave, division = net
     flow, held, entered, left, divided = amounts
     n = len(held)
     for k in range(len(flow)):
-        _settle_arc(link, k, flow, price[n + tail[k]] - price[head[k]])
+        _fit(link, k, flow, price[n + tail[k]] - price[head[k]])
     for i in range(n):
-        _settle_arc(count, i, held, price[i] - price[n + i])
-        _settle_arc(enter, i, entered, -price[i])
-        _settle_arc(leave, i, left, price[n + i])
-        _settle_arc(division, i, divided, -price[n + i])
+        _fit(count, i, held, price[i] - price[n + i])
+        _fit(enter, i, entered, -price[i])
+        _fit(leave, i, left, price[n + i])
+        _fit(division, i, divided, -price[n + i])
     imbalance[:] = 0
     for i in range(n):
         imbalance[i] = entered[i] - held[i]
@@ -232,57 +226,44 @@ def imbalances(net, amounts, price, imbalance):
 
 
 @njit(cache=True, nogil=True)
-def balance(begin, end, s, net, amounts, price, imbalance, work, value):
-    """Send every surplus (s = 1) or fill every deficit (s = -1) of some nodes; tell the nodes looked at, -1 if stuck."""
-    looked = 0
-    for x in range(begin, end):
+def _balance(nodes, s, net, amounts, price, imbalance, work, value):
+    """Send every surplus (s = 1) of some nodes, or fill every deficit (s = -1); tell whether there was a way."""
+    for x in nodes:
         while imbalance[x] * s > 0:
-            seen = _search(x, s, net, amounts, price, imbalance, work, value)
-            if seen < 0:
-                return -1
-            looked += seen
-    return looked
+            if not _search(x, s, net, amounts, price, imbalance, work, value):
+                return False
+    return True
 
 
 @njit(cache=True, nogil=True)
-def move_bonuses(nodes, change, net, amounts, price, imbalance, work, value):
-    """Change some bonuses and solve the flow again."""
+def _move_bonuses(nodes, change, net, amounts, price, imbalance, value):
+    """Change the bonus of some detections."""
     count, division = net[6], net[9]
     held, divided = amounts[1], amounts[4]
     n = len(held)
-    looked = 0
     for t in range(len(nodes)):
-        i = nodes[t]
-        c = change[t]
-        value[0] -= c * (min(held[i], 1) - divided[i])
+        i, c = nodes[t], change[t]
+        value[0] += c * (divided[i] - (1 if held[i] == 1 else 0))
         count[i, 0] -= c
         division[i, 0] += c
         if count.shape[1] > 1:
             count[i, 1] += c
-            value[0] += c * (1 if held[i] > 1 else 0)
         before = held[i]
-        d = _settle_arc(count, i, held, price[i] - price[n + i])
-        for k in range(min(before, held[i]), max(before, held[i])):
-            value[0] += count[i, k] if d > 0 else -count[i, k]
-        imbalance[i] -= d
-        imbalance[n + i] += d
-        d = _settle_arc(division, i, divided, -price[n + i])
-        imbalance[n + i] += d
-        value[0] += d * division[i, 0]
-    for s in (1, -1):
-        for t in range(len(nodes)):
-            for x in (nodes[t], n + nodes[t]):
-                while imbalance[x] * s > 0:
-                    seen = _search(x, s, net, amounts, price, imbalance, work, value)
-                    if seen < 0:
-                        return -1
-                    looked += seen
-    return looked
+        more = _fit(count, i, held, price[i] - price[n + i])
+        for k in range(before, held[i]):
+            value[0] += count[i, k]
+        for k in range(held[i], before):
+            value[0] -= count[i, k]
+        imbalance[i] -= more
+        imbalance[n + i] += more
+        more = _fit(division, i, divided, -price[n + i])
+        imbalance[n + i] += more
+        value[0] += more * division[i, 0]
 
 
 @njit(cache=True, nogil=True)
-def read_prices(count, enter, leave, division, out_start, in_start, p, q, price, bonus):
-    """Write the prices of all nodes and the bonus of each detection that a split of one object comes near to."""
+def _read_prices(count, enter, leave, out_start, in_start, p, q, price):
+    """Write the prices of all nodes that a split comes near to, by the costs of its first objects."""
     n = len(count)
     for i in range(n):
         low_in, low_out = enter[i, 0], leave[i, 0]
@@ -290,166 +271,230 @@ def read_prices(count, enter, leave, division, out_start, in_start, p, q, price,
             low_in = min(low_in, q[c])
         for k in range(out_start[i], out_start[i + 1]):
             low_out = min(low_out, p[k])
-        if low_in > _NEVER and low_out > _NEVER:
-            low_in, low_out = 0.0, 0.0
-        elif low_in > _NEVER:
-            low_in = -count[i, 0] - low_out
-        elif low_out > _NEVER:
-            low_out = -count[i, 0] - low_in
+        own = count[i, 0] if count[i, 0] < _NEVER else 0.0
+        if low_in > _NEVER:
+            low_in = -own - low_out if low_out < _NEVER else 0.0
+        if low_out > _NEVER:
+            low_out = -own - low_in
         price[i], price[n + i] = low_in, -low_out
-        bonus[i] = 0.0
-        if division[i] < _NEVER:
-            bonus[i] = 0.5 * (max(0.0, count[i, 0] + low_in + low_out) + max(0.0, -division[i] - low_out))
 
 
 class Flow:
-    """The flow of a problem without named events and competing detections, with convex costs.
+    """The flow of a problem.
+
+    Parameters
+    ----------
+    factors : Factors
+        A problem for which `is_flow` holds.
+
+    Attributes
+    ----------
+    value : float
+        Cost of the flow, with bonuses.
+    """
+
+    def __init__(self, factors: Factors) -> None:
+        f = self.factors = factors
+        n = f.n
+        self._count = _steps(f.count)
+        cost = np.column_stack([np.zeros(len(f.out.arc)), f.arc_cost[f.out.arc]])
+        self._net = (
+            f.out.owner,
+            f.into.owner[f.out.mate],
+            f.out.start,
+            f.into.start,
+            f.into.mate,
+            _steps(cost),
+            self._count.copy(),
+            _steps(f.appearance),
+            _steps(f.disappearance),
+            f.division[:, None].copy(),
+        )
+        self._amounts = (np.zeros(len(f.out.arc), np.int8), *(np.zeros(n, np.int8) for _ in range(4)))
+        self._price, self._bonus = np.zeros(2 * n + 1), np.zeros(n)
+        self._imbalance = np.zeros(2 * n + 1, np.int32)
+        self._total = np.zeros(1)
+        self._work = (
+            np.full(2 * n + 1, np.inf),
+            np.zeros(2 * n + 1, np.int32),
+            np.zeros(2 * n + 1, np.int64),
+            np.zeros(2 * n + 1, np.int8),
+            np.zeros(2 * n + 1, np.int32),
+            np.full(2 * n + 1, -1, np.int32),
+            np.zeros(2 * n + 1, np.int32),
+        )
+
+    @property
+    def value(self) -> float:
+        """Cost of the flow, with bonuses."""
+        return float(self._total[0])
+
+    def solve(self, ascent: Ascent, control: Control) -> bool:
+        """Solve the flow, from the prices of a split.
+
+        Parameters
+        ----------
+        ascent : Ascent
+            The split.
+        control : Control
+            Asked now and then whether to stop.
+
+        Returns
+        -------
+        bool
+            Whether it was solved.
+        """
+        f, n = self.factors, self.factors.n
+        p, q = (np.ascontiguousarray(c.reshape(-1, f.size)[:, 0]) for c in (ascent.out, ascent.into))
+        _read_prices(self._count, self._net[7], self._net[8], f.out.start, f.into.start, p, q, self._price)
+        _imbalances(self._net, self._amounts, self._price, self._imbalance)
+        for s in (1, -1):
+            for begin in range(0, 2 * n, CHUNK):
+                if control.stop_status is not None:
+                    return False
+                if not self._balance(np.arange(begin, min(begin + CHUNK, 2 * n)), s):
+                    return False
+        self._total[0] = f.constant
+        for table, amount in zip(self._net[5:], self._amounts, strict=True):
+            for k in range(table.shape[1]):
+                self._total[0] += float(table[amount > k, k].sum())
+        return True
+
+    def price_divisions(self, control: Control) -> None:
+        """Raise and lower the bonuses, by steps that grow while they go one way, and keep the best of all.
+
+        Parameters
+        ----------
+        control : Control
+            Asked now and then whether to stop.
+        """
+        n = self.factors.n
+        first = self._net[5][:, 0]
+        unit = float(np.median(np.abs(first))) if len(first) else 1.0
+        step, sign = np.full(n, unit), np.zeros(n, np.int8)
+        best = self.value, self._price.copy(), self._bonus.copy()
+        for _ in range(ROUNDS):
+            slope = self._amounts[4] - (self._amounts[1] == 1)
+            nodes = np.flatnonzero((slope > 0) | (slope < 0) & (self._bonus > 0))
+            if not len(nodes) or control.stop_status is not None:
+                break
+            now = slope[nodes]
+            step[nodes] *= np.where(now == sign[nodes], LONGER, np.where(now == -sign[nodes], SHORTER, 1.0))
+            sign[nodes] = now
+            change = np.maximum(now * step[nodes], -self._bonus[nodes])
+            self._bonus[nodes] += change
+            _move_bonuses(nodes, change, self._net, self._amounts, self._price, self._imbalance, self._total)
+            ends = np.concatenate([nodes, n + nodes])
+            if not (self._balance(ends, 1) and self._balance(ends, -1)):
+                break
+            if self.value > best[0]:
+                best = self.value, self._price.copy(), self._bonus.copy()
+        self._best_price = best[1]
+
+    def write(self, ascent: Ascent) -> None:
+        """Split the costs of all links by the best prices.
+
+        Parameters
+        ----------
+        ascent : Ascent
+            Its split is replaced, whatever its bound.
+        """
+        f, price = self.factors, self._best_price
+        tail, head = self._net[:2]
+        out, into = ascent.out.reshape(-1, f.size), ascent.into.reshape(-1, f.size)
+        for v in range(f.size):
+            cost = f.arc_cost[f.out.arc, v]
+            there = np.flatnonzero(cost < _NEVER)
+            away, here = price[f.n + tail[there]], price[head[there]]
+            half = 0.5 * (cost[there] - (v + 1) * (away + here))
+            out[there, v] = half
+            into[f.out.mate[there], v] = cost[there] - half
+        ascent.settle()
+
+    def obey(self) -> bool:
+        """Forbid whatever breaks a rule, and solve the flow again, until nothing does; prices go with it.
+
+        Returns
+        -------
+        bool
+            Whether the flow keeps to all rules.
+        """
+        n, f = self.factors.n, self.factors
+        tail, head, _, _, _, link, _, enter, leave, division = self._net
+        flow, held, entered, left, divided = self._amounts
+        for _ in range(FORBIDDING_ROUNDS):
+            moved = flow > 0
+            comes, goes = np.bincount(head, moved, minlength=n) > 0, np.bincount(tail, moved, minlength=n) > 0
+            no_division = np.flatnonzero((divided > 0) & ((held != 1) | (left > 0)))
+            no_entry = np.zeros(n, bool) if f.partial else (entered > 0) & comes
+            no_exit = np.zeros(n, bool) if f.partial else (left > 0) & goes & (divided == 0)
+            if not f.short_tracks:
+                no_entry |= (entered > 0) & (left > 0)
+            no_entry, no_exit = np.flatnonzero(no_entry), np.flatnonzero(no_exit)
+            single = np.flatnonzero((flow > 1) & (divided[tail] > 0)) if f.separate else np.zeros(0, np.int64)
+            if not len(no_division) + len(no_entry) + len(no_exit) + len(single):
+                return True
+            np.subtract.at(self._imbalance, n + no_division, divided[no_division])
+            np.subtract.at(self._imbalance, no_entry, entered[no_entry])
+            np.add.at(self._imbalance, n + no_exit, left[no_exit])
+            np.add.at(self._imbalance, n + tail[single], flow[single] - 1)
+            np.subtract.at(self._imbalance, head[single], flow[single] - 1)
+            divided[no_division], entered[no_entry], left[no_exit], flow[single] = 0, 0, 0, 1
+            division[no_division], enter[no_entry], leave[no_exit], link[single, 1:] = (FORBIDDEN,) * 4
+            ends = np.unique(np.concatenate([n + no_division, no_entry, n + no_exit, n + tail[single], head[single]]))
+            if not (self._balance(ends, 1) and self._balance(ends, -1)):
+                return False
+        return False
+
+    def point(self, description: Description) -> NDArray[np.float64]:
+        """Write the flow as a point.
+
+        Parameters
+        ----------
+        description : Description
+            Where the variables stand.
+
+        Returns
+        -------
+        ndarray of float, shape (columns,)
+        """
+        f, c = self.factors, description.columns
+        flow, held, entered, left, divided = self._amounts
+        x = np.zeros(c.size)
+        for layers, amount in ((c.count, held), (c.appears, entered), (c.vanishes, left)):
+            x[layers.columns] = amount[f.rank[layers.item]] >= layers.layer
+        for k in range(f.size):
+            x[f.arc_column[f.out.arc[flow > k]] + k] = 1.0
+        may = np.flatnonzero(c.divides >= 0)
+        x[c.divides[may]] = divided[f.rank[may]]
+        return x
+
+    def _balance(self, nodes: NDArray[np.int64], s: int) -> bool:
+        return bool(
+            _balance(nodes, s, self._net, self._amounts, self._price, self._imbalance, self._work, self._total)
+        )
+
+
+def is_flow(factors: Factors) -> bool:
+    """Tell whether a problem is a flow but for the rules of single detections.
 
     Parameters
     ----------
     factors : Factors
         The problem.
+
+    Returns
+    -------
+    bool
+        False if there are named divisions, merges, competing detections, or energies of links to children.
     """
-
-    def __init__(self, factors: Factors) -> None:
-        f = self.factors = factors
-        self.link, self._count, self._enter, self._leave = (
-            _steps(table)
-            for table in (
-                np.column_stack([np.zeros(len(f.out.arc)), f.arc_cost[f.out.arc]]),
-                f.count,
-                f.appearance,
-                f.disappearance,
-            )
-        )
-        n = f.n
-        self.price, self.bonus = np.zeros(2 * n + 1), np.zeros(n)
-        self.amounts = (
-            np.zeros(len(f.out.arc), np.int8),
-            *(np.zeros(n, np.int8) for _ in range(4)),
-        )
-        self._imbalance = np.zeros(2 * n + 1, np.int32)
-
-    @staticmethod
-    def fits(factors) -> bool:
-        f = factors
-        return f.n > 0 and len(f.set_start) == 1 and not len(f.extra) and (f.out.other_mate < 0).all() and (f.into.other_mate < 0).all()
-
-    def read(self, ascent: Ascent) -> None:
-        """Take prices and bonuses from a split."""
-        f = self.factors
-        p, q = ascent.out.reshape(-1, f.size)[:, 0].copy(), ascent.into.reshape(-1, f.size)[:, 0].copy()
-        read_prices(
-            self._count, self._enter, self._leave, f.division, f.out.start, f.into.start, p, q, self.price, self.bonus
-        )
-
-    def solve(self) -> int:
-        f, n = self.factors, self.factors.n
-        count, division = self._count.copy(), f.division[:, None].copy()
-        count[:, 0] -= self.bonus
-        if f.size > 1:
-            count[:, 1] += self.bonus
-        division[:, 0] += self.bonus
-        tail, head = f.out.owner, f.into.owner[f.out.mate]
-        self.net = (
-            tail, head, f.out.start, f.into.start, f.into.mate, self.link, count, self._enter, self._leave, division,
-        )
-        work = (
-            np.full(2 * n + 1, np.inf), np.zeros(2 * n + 1, np.int32), np.zeros(2 * n + 1, np.int64),
-            np.zeros(2 * n + 1, np.int8), np.zeros(2 * n + 1, np.int32), np.full(2 * n + 1, -1, np.int32),
-            np.zeros(2 * n + 1, np.int32),
-        )
-        imbalances(self.net, self.amounts, self.price, self._imbalance)
-        self.start_imbalance = int(np.abs(self._imbalance[:-1]).sum())
-        self._work = work
-        self.total = np.zeros(1)
-        a = balance(0, 2 * n, 1, self.net, self.amounts, self.price, self._imbalance, work, self.total)
-        b = balance(0, 2 * n, -1, self.net, self.amounts, self.price, self._imbalance, work, self.total)
-        self.total[0] = self.value()
-        return a + b
-
-    def slope(self):
-        held, divided = self.amounts[1], self.amounts[4]
-        return divided - (held == 1)
-
-    def price_divisions(self, rounds: int, first: float) -> float:
-        n = self.factors.n
-        step, sign = np.full(n, first), np.zeros(n, np.int64)
-        best = self.total[0], self.price.copy(), self.bonus.copy()
-        self.trace = []
-        looked = 0
-        for r in range(rounds):
-            slope = self.slope()
-            nodes = np.flatnonzero((slope > 0) | (slope < 0) & (self.bonus > 0))
-            self.trace.append((len(nodes), float(self.total[0]), looked))
-            if not len(nodes): break
-            now = np.sign(slope[nodes])
-            same, flip = now == sign[nodes], now == -sign[nodes]
-            step[nodes[same]] *= 1.5
-            step[nodes[flip]] *= 0.4
-            sign[nodes] = now
-            change = np.maximum(now * step[nodes], -self.bonus[nodes])
-            self.bonus[nodes] += change
-            looked = move_bonuses(nodes, change, self.net, self.amounts, self.price, self._imbalance, self._work, self.total)
-            if self.total[0] > best[0]:
-                best = self.total[0], self.price.copy(), self.bonus.copy()
-        self.best = best
-        return best[0]
-
-    def obey(self):
-        n = self.factors.n
-        rounds = 0
-        while True:
-            held, left, divided = self.amounts[1], self.amounts[3], self.amounts[4]
-            nodes = np.flatnonzero((divided > 0) & ((held != 1) | (left > 0)))
-            if not len(nodes) or rounds > 50: return rounds
-            rounds += 1
-            division = self.net[9]
-            self.total[0] -= division[nodes].sum()
-            division[nodes, 0] = FORBIDDEN
-            divided[nodes] = 0
-            self._imbalance[n + nodes] -= 1
-            for s in (1, -1):
-                for x in nodes:
-                    balance(n + x, n + x + 1, s, self.net, self.amounts, self.price, self._imbalance, self._work, self.total)
-
-    def point(self, description):
-        f, c = self.factors, description.columns
-        flow, held, entered, left, divided = self.amounts
-        x = np.zeros(c.size)
-        for layers, amount in ((c.count, held), (c.appears, entered), (c.vanishes, left)):
-            x[layers.columns] = amount[f.rank][layers.item] >= layers.layer
-        for k in range(f.size):
-            there = flow > k
-            x[f.arc_column[f.out.arc[there]] + k] = 1.0
-        may = np.flatnonzero(c.divides >= 0)
-        x[c.divides[may]] = divided[f.rank[may]]
-        return x
-
-    def value(self) -> float:
-        f = self.factors
-        total = f.constant
-        for table, amount in zip((self.net[5], self.net[6], self.net[7], self.net[8], self.net[9]), self.amounts):
-            for k in range(table.shape[1]):
-                total += float(table[amount > k, k].sum())
-        return total
-
-    def write(self, ascent: Ascent, share: float = 0.5) -> None:
-        """Split all costs by the prices."""
-        f, n = self.factors, self.factors.n
-        tail, head = f.out.owner, f.into.owner[f.out.mate]
-        out, into = ascent.out.reshape(-1, f.size), ascent.into.reshape(-1, f.size)
-        cost = f.arc_cost[f.out.arc]
-        for v in range(f.size):
-            away, here = (v + 1) * self.price[n + tail], (v + 1) * self.price[head]
-            there = cost[:, v] < _NEVER
-            out[there, v] = (share * (cost[:, v] + away - here) - away)[there]
-            into[f.out.mate[there], v] = (cost[:, v] - out[:, v])[there]
-        ascent.settle()
+    f = factors
+    others = f.out.other_mate, f.into.other_mate
+    return f.n > 0 and len(f.set_start) == 1 and not len(f.extra) and all((other < 0).all() for other in others)
 
 
-def _steps(table):
-    """Costs of one object more, `FORBIDDEN` where there can be no more."""
-    steps = np.diff(np.minimum(table, FORBIDDEN), axis=1)
+def _steps(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the cost of each object more, `FORBIDDEN` where there can be no more."""
+    steps = np.diff(table, axis=1)
     steps[table[:, 1:] > _NEVER] = FORBIDDEN
     return np.ascontiguousarray(steps)

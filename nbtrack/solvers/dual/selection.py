@@ -128,7 +128,6 @@ def select(
     one: NDArray[np.float64],
     incumbent: NDArray[np.float64] | None,
     largest: int,
-    hint=None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
     """Choose what to hold, at which value, and what to free.
 
@@ -158,8 +157,6 @@ def select(
     fixed = limits.lower == limits.upper
     preferred = np.where(fixed, limits.lower, (zero > one).astype(float))
     price = np.maximum(zero, one)
-    if hint is not None and incumbent is None:
-        preferred = np.where(fixed, limits.lower, hint)
     threshold = np.full(places.n_places, THRESHOLDS[0] * places.unit)
     used = THRESHOLDS[0]
     differs = np.zeros(len(price), bool) if incumbent is None else preferred != incumbent
