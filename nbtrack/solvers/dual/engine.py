@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nbtrack.solvers.dual.ascent import Ascent
-from nbtrack.solvers.dual.closing import Closer, Territory
+from nbtrack.solvers.dual.closing import LARGEST, Closer, Territory
 from nbtrack.solvers.dual.core import Program
 from nbtrack.solvers.dual.factors import Factors, make_factors
 from nbtrack.solvers.dual.flow import Flow, is_flow
@@ -80,14 +80,16 @@ PHASE_PER_FRAME = 2.5
 STIFF_FROM = 10.0
 """Appearing costs this many times what a link does where costs are stiff."""
 SHORT_PHASE = 10
-FIRST_PAIRS = 2
+FIRST_PAIRS = 3
+FIRST_LARGEST = 250
+WORTH = 0.05
 """Behind the flow there are no price wars: phases begin short and double, and a core follows each pair of them."""
 CLOSE_FROM = 1e-2
 """A relative gap below this is worth trying to close before the ascent has ended."""
 MENDING_ROUNDS = 3
 MENDING_LARGEST = 500
 """Rounds and detections of regions that mend an answer while its gap is still wide."""
-FEW = 5_000
+FEW = 20_000
 """If no more columns than this are left by the gap, they are solved and the gap is closed."""
 
 
@@ -253,7 +255,7 @@ class Engine:
     def climb(self) -> None:
         """Ascend, and solve cores, until the bound has stopped to rise."""
         s, control = self.schedule, self.control
-        core_at, before = s.first_core, self.bound
+        core_at, before = s.first_core, self.ascent.bound()
         length = SHORT_PHASE if self._has_flow else s.length
         pairs = 0
         while self.sweeps < s.most:
@@ -261,11 +263,14 @@ class Engine:
                 if not self._phase(share, length):
                     return
             pairs += 1
-            rise, before = (self.bound - before) / max(abs(self.bound), 1.0), self.bound
-            _log.debug("sweep %d: bound %.6f", self.sweeps, self.bound)
+            if self.is_closed:
+                return
+            now = self.ascent.bound()
+            rise, before = (now - before) / max(abs(now), 1.0), now
+            _log.debug("sweep %d: bound %.6f", self.sweeps, now)
             last = rise < s.last_rise or self.sweeps >= s.most
             if self._has_flow:
-                due = pairs >= FIRST_PAIRS
+                due = pairs >= FIRST_PAIRS and (rise < WORTH * self.gap or last)
                 length = min(length * (1 if pairs == 1 else 2), s.length)
             else:
                 due = rise < core_at or last
@@ -274,7 +279,10 @@ class Engine:
                 self.centre()
                 self.solve_core()
                 if self.x is not None and not self.is_closed and control.stop_status is None:
-                    self.close(thoroughly=last or self.gap < CLOSE_FROM)
+                    if self._has_flow:
+                        self.close(largest=FIRST_LARGEST * 2 ** (pairs - FIRST_PAIRS))
+                    else:
+                        self.close(thoroughly=last or self.gap < CLOSE_FROM)
                 if self.is_closed or control.stop_status is not None or last:
                     return
                 self.ascent.set_state(kept)
@@ -334,7 +342,7 @@ class Engine:
         if self.x is not None and not self.is_closed and self.control.stop_status is None:
             self._settle(zero, one)
 
-    def close(self, *, thoroughly: bool = True) -> None:
+    def close(self, *, thoroughly: bool = True, largest: int = LARGEST) -> None:
         """Close the gap by regions; where they leave little, by fixing.
 
         Parameters
@@ -347,7 +355,7 @@ class Engine:
             self._territory = Territory(self.description, self.factors.rank)
         closer = Closer(self.program, self.ascent, self._territory)
         if thoroughly:
-            closing = closer.close(self.x, self.target, self.control)
+            closing = closer.close(self.x, self.target, self.control, largest=min(largest, LARGEST))
         else:
             closing = closer.close(self.x, self.target, self.control, rounds=MENDING_ROUNDS, largest=MENDING_LARGEST)
         self._take(closing.x)
