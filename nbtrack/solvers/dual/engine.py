@@ -1,12 +1,14 @@
 """The engine: ascend, solve the core, close what is left.
 
-1. *Ascent* in phases (`nbtrack.solvers.dual.ascent`) gives the bound.
-2. When the bound has nearly stopped to rise, the split is centred by some even sweeps, and the *core* gives an answer:
+1. Where the problem is a *flow* but for the rules of single detections (`flow`), its exact prices are the split to
+   begin with, and what it says once it obeys those rules is the first answer.
+2. *Ascent* in phases (`nbtrack.solvers.dual.ascent`) gives the bound.
+3. When the bound has nearly stopped to rise, the split is centred by some even sweeps, and the *core* gives an answer:
    what has little slack is free, the rest is held (`selection`, `core`). Later cores also keep the answer of the
    earlier ones among their choices: the answer never gets worse.
-3. *Fixing*: once the gap is small, whatever costs more than the gap cannot be in a better answer. If few columns are
+4. *Fixing*: once the gap is small, whatever costs more than the gap cannot be in a better answer. If few columns are
    left, solving them settles it.
-4. *Regions* around what carries the gap close it otherwise (`closing`).
+5. *Regions* around what carries the gap close it otherwise (`closing`).
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nbtrack.solvers.dual.ascent import Ascent
-from nbtrack.solvers.dual.closing import LARGEST, Closer, Territory
+from nbtrack.solvers.dual.closing import LARGEST, ROUNDS, Closer, Territory
 from nbtrack.solvers.dual.core import Program
 from nbtrack.solvers.dual.factors import Factors, make_factors
 from nbtrack.solvers.dual.flow import Flow, is_flow
@@ -80,10 +82,13 @@ PHASE_PER_FRAME = 2.5
 STIFF_FROM = 10.0
 """Appearing costs this many times what a link does where costs are stiff."""
 SHORT_PHASE = 10
+"""Behind the flow no price wars are left: phases begin short and double."""
 FIRST_PAIRS = 3
+"""Pairs of phases before the first core behind the flow."""
+WORTH = 0.06
+"""Behind the flow, sweeps go on while a pair of phases closes more than this share of the gap."""
 FIRST_LARGEST = 250
-WORTH = 0.05
-"""Behind the flow there are no price wars: phases begin short and double, and a core follows each pair of them."""
+"""Detections of the largest region behind the flow; doubles from core to core, as large ones take long."""
 CLOSE_FROM = 1e-2
 """A relative gap below this is worth trying to close before the ascent has ended."""
 MENDING_ROUNDS = 3
@@ -268,9 +273,9 @@ class Engine:
             now = self.ascent.bound()
             rise, before = (now - before) / max(abs(now), 1.0), now
             _log.debug("sweep %d: bound %.6f", self.sweeps, now)
-            last = rise < s.last_rise or self.sweeps >= s.most
+            last = (rise < s.last_rise and length == s.length) or self.sweeps >= s.most
             if self._has_flow:
-                due = pairs >= FIRST_PAIRS and (rise < WORTH * self.gap or last)
+                due = (pairs >= FIRST_PAIRS and rise < WORTH * self.gap) or last
                 length = min(length * (1 if pairs == 1 else 2), s.length)
             else:
                 due = rise < core_at or last
@@ -279,10 +284,12 @@ class Engine:
                 self.centre()
                 self.solve_core()
                 if self.x is not None and not self.is_closed and control.stop_status is None:
-                    if self._has_flow:
-                        self.close(largest=FIRST_LARGEST * 2 ** (pairs - FIRST_PAIRS))
+                    if last or (self.gap < CLOSE_FROM and not self._has_flow):
+                        self.close()
+                    elif self._has_flow:
+                        self.close(largest=min(FIRST_LARGEST * 2 ** (pairs - FIRST_PAIRS), LARGEST))
                     else:
-                        self.close(thoroughly=last or self.gap < CLOSE_FROM)
+                        self.close(rounds=MENDING_ROUNDS, largest=MENDING_LARGEST)
                 if self.is_closed or control.stop_status is not None or last:
                     return
                 self.ascent.set_state(kept)
@@ -342,22 +349,19 @@ class Engine:
         if self.x is not None and not self.is_closed and self.control.stop_status is None:
             self._settle(zero, one)
 
-    def close(self, *, thoroughly: bool = True, largest: int = LARGEST) -> None:
+    def close(self, *, rounds: int = ROUNDS, largest: int = LARGEST) -> None:
         """Close the gap by regions; where they leave little, by fixing.
 
         Parameters
         ----------
-        thoroughly : bool, optional
-            Whether regions may grow until they are large; else the answer is only mended.
+        rounds, largest : int, optional
+            How often regions may grow, and to how many detections.
         """
         assert self.x is not None
         if self._territory is None:
             self._territory = Territory(self.description, self.factors.rank)
         closer = Closer(self.program, self.ascent, self._territory)
-        if thoroughly:
-            closing = closer.close(self.x, self.target, self.control, largest=min(largest, LARGEST))
-        else:
-            closing = closer.close(self.x, self.target, self.control, rounds=MENDING_ROUNDS, largest=MENDING_LARGEST)
+        closing = closer.close(self.x, self.target, self.control, rounds=rounds, largest=largest)
         self._take(closing.x)
         self._prove(closing.bound)
         if not self.is_closed and self.control.stop_status is None:

@@ -6,14 +6,14 @@ node prices end at once the price wars that the ascent fights along whole tracks
 multiplier for each detection, the *bonus*: an object there is that much cheaper and a division that much dearer. It
 rises in steps while there is a division without an object; the flow follows by a few short paths.
 
-Every detection has an in node and an out node; what appears, vanishes or divides is joined to one *hub* of price 0. With
-the prices given, every arc of negative reduced cost is filled and every one of positive reduced cost emptied; then each
-surplus goes along a shortest path to the nearest deficit or the hub, and each deficit is filled likewise (successive
-shortest paths, as in the Hungarian method). Paths are short where the prices are nearly right: their lengths add up to
-what the bound rises by.
+Every detection has an in node and an out node; what appears, vanishes or divides is joined to one *hub* of price 0.
+With the prices given, every arc of negative reduced cost is filled and every one of positive reduced cost emptied; then
+each surplus goes along a shortest path to the nearest deficit or the hub, and each deficit is filled likewise
+(successive shortest paths, as in the Hungarian method). Paths are short where the prices are nearly right: their
+lengths add up to what the bound rises by.
 
-The prices are written back as a split of the costs of links, whose bound is computed as that of any other split: nothing
-here has to be trusted. The amounts, once what breaks a rule is forbidden (`Flow.obey`), are a first answer.
+The prices are written back as a split of the costs of links, whose bound is computed as that of any other split:
+nothing here has to be trusted. The amounts, once what breaks a rule is forbidden (`Flow.obey`), are a first answer.
 
 Tracking as a flow: Zhang, Li & Nevatia, CVPR 2008; divisions in flows: Haubold, Ales, Wolf & Hamprecht, ECCV 2016.
 """
@@ -236,29 +236,38 @@ def _balance(nodes, s, net, amounts, price, imbalance, work, value):
 
 
 @njit(cache=True, nogil=True)
-def _move_bonuses(nodes, change, net, amounts, price, imbalance, value):
+def _apply_bonus(count, i, base, bonus):
+    """Write the steps of the convex hull of the costs of a detection whose single object has a bonus."""
+    m = count.shape[1]
+    count[i, 0] = base[i, 0] - bonus
+    for k in range(1, m):
+        count[i, k] = base[i, k]
+    if m > 1 and base[i, 1] < _NEVER:
+        total, number = base[i, 1] + bonus, 1
+        while number + 1 < m and base[i, number + 1] < total / number:
+            number += 1
+            total += base[i, number]
+        for k in range(1, number + 1):
+            count[i, k] = total / number
+
+
+@njit(cache=True, nogil=True)
+def _move_bonuses(nodes, change, base, bonus, net, amounts, price, imbalance, value):
     """Change the bonus of some detections."""
     count, division = net[6], net[9]
     held, divided = amounts[1], amounts[4]
     n = len(held)
     for t in range(len(nodes)):
-        i, c = nodes[t], change[t]
-        value[0] += c * (divided[i] - (1 if held[i] == 1 else 0))
-        count[i, 0] -= c
-        division[i, 0] += c
-        if count.shape[1] > 1:
-            count[i, 1] += c
-        before = held[i]
+        i = nodes[t]
+        value[0] -= count[i, : held[i]].sum() + divided[i] * division[i, 0]
+        bonus[i] += change[t]
+        division[i, 0] += change[t]
+        _apply_bonus(count, i, base, bonus[i])
         more = _fit(count, i, held, price[i] - price[n + i])
-        for k in range(before, held[i]):
-            value[0] += count[i, k]
-        for k in range(held[i], before):
-            value[0] -= count[i, k]
         imbalance[i] -= more
         imbalance[n + i] += more
-        more = _fit(division, i, divided, -price[n + i])
-        imbalance[n + i] += more
-        value[0] += more * division[i, 0]
+        imbalance[n + i] += _fit(division, i, divided, -price[n + i])
+        value[0] += count[i, : held[i]].sum() + divided[i] * division[i, 0]
 
 
 @njit(cache=True, nogil=True)
@@ -312,6 +321,7 @@ class Flow:
         )
         self._amounts = (np.zeros(len(f.out.arc), np.int8), *(np.zeros(n, np.int8) for _ in range(4)))
         self._price, self._bonus = np.zeros(2 * n + 1), np.zeros(n)
+        self._best_price = self._price
         self._imbalance = np.zeros(2 * n + 1, np.int32)
         self._total = np.zeros(1)
         self._work = (
@@ -372,7 +382,7 @@ class Flow:
         first = self._net[5][:, 0]
         unit = float(np.median(np.abs(first))) if len(first) else 1.0
         step, sign = np.full(n, unit), np.zeros(n, np.int8)
-        best = self.value, self._price.copy(), self._bonus.copy()
+        best, self._best_price = self.value, self._price.copy()
         for _ in range(ROUNDS):
             slope = self._amounts[4] - (self._amounts[1] == 1)
             nodes = np.flatnonzero((slope > 0) | (slope < 0) & (self._bonus > 0))
@@ -382,14 +392,22 @@ class Flow:
             step[nodes] *= np.where(now == sign[nodes], LONGER, np.where(now == -sign[nodes], SHORTER, 1.0))
             sign[nodes] = now
             change = np.maximum(now * step[nodes], -self._bonus[nodes])
-            self._bonus[nodes] += change
-            _move_bonuses(nodes, change, self._net, self._amounts, self._price, self._imbalance, self._total)
+            _move_bonuses(
+                nodes,
+                change,
+                self._count,
+                self._bonus,
+                self._net,
+                self._amounts,
+                self._price,
+                self._imbalance,
+                self._total,
+            )
             ends = np.concatenate([nodes, n + nodes])
             if not (self._balance(ends, 1) and self._balance(ends, -1)):
                 break
-            if self.value > best[0]:
-                best = self.value, self._price.copy(), self._bonus.copy()
-        self._best_price = best[1]
+            if self.value > best:
+                best, self._best_price = self.value, self._price.copy()
 
     def write(self, ascent: Ascent) -> None:
         """Split the costs of all links by the best prices.
@@ -470,9 +488,7 @@ class Flow:
         return x
 
     def _balance(self, nodes: NDArray[np.int64], s: int) -> bool:
-        return bool(
-            _balance(nodes, s, self._net, self._amounts, self._price, self._imbalance, self._work, self._total)
-        )
+        return bool(_balance(nodes, s, self._net, self._amounts, self._price, self._imbalance, self._work, self._total))
 
 
 def is_flow(factors: Factors) -> bool:
