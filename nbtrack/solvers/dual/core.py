@@ -110,6 +110,8 @@ class Tally:
 
     def sentence(self) -> str:
         """Say it."""
+        if not self.relaxations:
+            return "No linear programs: what the flow gave was proven by the ascent."
         if not self.programs:
             return f"{self.relaxations} linear programs, all integral."
         by_solver = ", ".join(f"{number} by {name}" for name, number in sorted(self.solvers.items()))

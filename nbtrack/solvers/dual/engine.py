@@ -1,12 +1,14 @@
 """The engine: ascend, solve the core, close what is left.
 
-1. *Ascent* in phases (`nbtrack.solvers.dual.ascent`) gives the bound.
-2. When the bound has nearly stopped to rise, the split is centred by some even sweeps, and the *core* gives an answer:
+1. Where the problem is a *flow* but for the rules of single detections (`flow`), its exact prices are the split to
+   begin with, and what it says once it obeys those rules is the first answer.
+2. *Ascent* in phases (`nbtrack.solvers.dual.ascent`) gives the bound.
+3. When the bound has nearly stopped to rise, the split is centred by some even sweeps, and the *core* gives an answer:
    what has little slack is free, the rest is held (`selection`, `core`). Later cores also keep the answer of the
    earlier ones among their choices: the answer never gets worse.
-3. *Fixing*: once the gap is small, whatever costs more than the gap cannot be in a better answer. If few columns are
+4. *Fixing*: once the gap is small, whatever costs more than the gap cannot be in a better answer. If few columns are
    left, solving them settles it.
-4. *Regions* around what carries the gap close it otherwise (`closing`).
+5. *Regions* around what carries the gap close it otherwise (`closing`).
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nbtrack.solvers.dual.ascent import Ascent
-from nbtrack.solvers.dual.closing import Closer, Territory
+from nbtrack.solvers.dual.closing import LARGEST, ROUNDS, Closer, Territory
 from nbtrack.solvers.dual.core import Program
 from nbtrack.solvers.dual.factors import Factors, make_factors
+from nbtrack.solvers.dual.flow import Flow, is_flow
 from nbtrack.solvers.dual.selection import Places, select
 from nbtrack.solvers.exact import ROUNDING, ExactAnswer, first_answer
 from nbtrack.solvers.threads import run_in_thread
@@ -78,12 +81,20 @@ PHASE_PER_FRAME = 2.5
 """Where appearing costs much more, information has to travel along whole tracks: sweeps of a phase per frame."""
 STIFF_FROM = 10.0
 """Appearing costs this many times what a link does where costs are stiff."""
+SHORT_PHASE = 10
+"""Behind the flow no price wars are left: phases begin short and double."""
+FIRST_PAIRS = 3
+"""Pairs of phases before the first core behind the flow."""
+WORTH = 0.06
+"""Behind the flow, sweeps go on while a pair of phases closes more than this share of the gap."""
+FIRST_LARGEST = 250
+"""Detections of the largest region behind the flow; doubles from core to core, as large ones take long."""
 CLOSE_FROM = 1e-2
 """A relative gap below this is worth trying to close before the ascent has ended."""
 MENDING_ROUNDS = 3
 MENDING_LARGEST = 500
 """Rounds and detections of regions that mend an answer while its gap is still wide."""
-FEW = 60_000
+FEW = 20_000
 """If no more columns than this are left by the gap, they are solved and the gap is closed."""
 
 
@@ -180,7 +191,7 @@ class Engine:
         self.x: NDArray[np.float64] | None = None
         self.bound = self.ascent.bound()
         self.sweeps = 0
-        self._is_warm = False
+        self._is_warm = self._has_flow = False
         self._territory: Territory | None = None
 
     def warm_start(self, state: tuple[NDArray[np.float64], ...], x: NDArray[np.float64] | None = None) -> None:
@@ -235,6 +246,8 @@ class Engine:
             self.solve_core()
             if not self.is_closed and self.gap < CLOSE_FROM and self.control.stop_status is None:
                 self.close()
+        elif is_flow(self.factors):
+            self.start()
         if not self.is_closed and self.control.stop_status is None:
             self.climb()
         if self.x is None and self.control.stop_status is None:
@@ -247,30 +260,67 @@ class Engine:
     def climb(self) -> None:
         """Ascend, and solve cores, until the bound has stopped to rise."""
         s, control = self.schedule, self.control
-        core_at, before = s.first_core, self.bound
+        core_at, before = s.first_core, self.ascent.bound()
+        length = SHORT_PHASE if self._has_flow else s.length
+        pairs = 0
         while self.sweeps < s.most:
-            share = s.share if self.sweeps // s.length % 2 == 0 else 1 - s.share
-            if not self.ascent.sweep(share, 1 - share, control):
-                break
-            self.sweeps += 1
-            if self.sweeps % 10 == 0:
-                self._prove(self.ascent.bound())
-                control.report(f"sweep {self.sweeps}", self.value, self.bound)
-            if self.sweeps % (2 * s.length):
-                continue
-            rise, before = (self.bound - before) / max(abs(self.bound), 1.0), self.bound
-            _log.debug("sweep %d: bound %.6f", self.sweeps, self.bound)
-            if rise < core_at or self.sweeps >= s.most:
+            for share in (s.share, 1 - s.share):
+                if not self._phase(share, length):
+                    return
+            pairs += 1
+            if self.is_closed:
+                return
+            now = self.ascent.bound()
+            rise, before = (now - before) / max(abs(now), 1.0), now
+            _log.debug("sweep %d: bound %.6f", self.sweeps, now)
+            last = (rise < s.last_rise and length == s.length) or self.sweeps >= s.most
+            if self._has_flow:
+                due = (pairs >= FIRST_PAIRS and rise < WORTH * self.gap) or last
+                length = min(length * (1 if pairs == 1 else 2), s.length)
+            else:
+                due = rise < core_at or last
+            if due:
                 kept = self.ascent.copy_state()
                 self.centre()
                 self.solve_core()
-                last = rise < s.last_rise or self.sweeps >= s.most
                 if self.x is not None and not self.is_closed and control.stop_status is None:
-                    self.close(thoroughly=last or self.gap < CLOSE_FROM)
+                    if last or (self.gap < CLOSE_FROM and not self._has_flow):
+                        self.close()
+                    elif self._has_flow:
+                        self.close(largest=min(FIRST_LARGEST * 2 ** (pairs - FIRST_PAIRS), LARGEST))
+                    else:
+                        self.close(rounds=MENDING_ROUNDS, largest=MENDING_LARGEST)
                 if self.is_closed or control.stop_status is not None or last:
                     return
                 self.ascent.set_state(kept)
                 core_at = max(0.2 * rise, s.last_rise)
+
+    def _phase(self, share: float, length: int) -> bool:
+        """Sweep with one share; tell whether it came to its end."""
+        for _ in range(length):
+            if not self.ascent.sweep(share, 1 - share, self.control):
+                return False
+            self.sweeps += 1
+            if self.sweeps % 10 == 0:
+                self._prove(self.ascent.bound())
+                self.control.report(f"sweep {self.sweeps}", self.value, self.bound)
+        return True
+
+    def start(self) -> None:
+        """Start from the flow in the problem: its prices are a split, and what it says once it obeys is an answer."""
+        flow = Flow(self.factors)
+        if not flow.solve(self.ascent, self.control):
+            return
+        flow.price_divisions(self.control)
+        flow.write(self.ascent)
+        self._prove(self.ascent.bound())
+        if flow.obey():
+            x = flow.point(self.description)
+            if self.program.is_feasible(x):
+                self._take(x)
+        self._has_flow = True
+        _log.debug("flow: energy %.6f, bound %.6f", self.value, self.bound)
+        self.control.report("flow", self.value, self.bound)
 
     def centre(self) -> None:
         """Spread the slack evenly."""
@@ -303,22 +353,19 @@ class Engine:
         if self.x is not None and not self.is_closed and self.control.stop_status is None:
             self._settle(zero, one)
 
-    def close(self, *, thoroughly: bool = True) -> None:
+    def close(self, *, rounds: int = ROUNDS, largest: int = LARGEST) -> None:
         """Close the gap by regions; where they leave little, by fixing.
 
         Parameters
         ----------
-        thoroughly : bool, optional
-            Whether regions may grow until they are large; else the answer is only mended.
+        rounds, largest : int, optional
+            How often regions may grow, and to how many detections.
         """
         assert self.x is not None
         if self._territory is None:
             self._territory = Territory(self.description, self.factors.rank)
         closer = Closer(self.program, self.ascent, self._territory)
-        if thoroughly:
-            closing = closer.close(self.x, self.target, self.control)
-        else:
-            closing = closer.close(self.x, self.target, self.control, rounds=MENDING_ROUNDS, largest=MENDING_LARGEST)
+        closing = closer.close(self.x, self.target, self.control, rounds=rounds, largest=largest)
         self._take(closing.x)
         self._prove(closing.bound)
         if not self.is_closed and self.control.stop_status is None:
