@@ -163,10 +163,14 @@ def test_track_move_a_slider_compare_and_export(open_notebook, real_data, front,
     assert [row[0] for row in read_event_tables(table)[0]] == [5]
     assert panel.evaluate(TOO_WIDE) == []
 
-    # and corrected by hand
+    # and corrected: the proofreader opens in its tab
     press("Runs", panel)
     press("Correct by hand", panel)
     app.locator(".nbt-tracker:visible").first.wait_for()
-    until(lambda: "is now tracked by hand: 5 tracks" in said())
+    until(lambda: "is now corrected: 5 tracks" in said())
+    until(lambda: kernel(page, "not app.proofreader._busy"))
+    reader = app.locator(".nbt-proofreader")
+    assert reader.locator(".nbt-repair").get_by_role("button", name="Split").is_visible()
+    assert reader.evaluate(TOO_WIDE) == []
     page.screenshot(path=str(tmp_path / "auto_8_by_hand.png"))
     assert kernel(page, "repr(app.last_error)") == "None"
