@@ -115,7 +115,7 @@ class Rows(NamedTuple):
     name: str
     row: NDArray[np.int32]
     column: NDArray[np.int32]
-    value: NDArray[np.floating]
+    value: NDArray[np.number]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     key: NDArray[np.int64]
@@ -281,9 +281,9 @@ class _Family:
 
     def __init__(self, name: str, key: NDArray[np.int64], lower: float, upper: float) -> None:
         self.name, self.key, self.lower, self.upper = name, np.asarray(key, np.int64), lower, upper
-        self.entries: list[tuple[NDArray[np.int32], NDArray[np.int32], float]] = []
+        self.entries: list[tuple[NDArray[np.int32], NDArray[np.int32], int]] = []
 
-    def add(self, row: NDArray[np.int64], column: NDArray[np.int64], value: float) -> _Family:
+    def add(self, row: NDArray[np.int64], column: NDArray[np.int64], value: int) -> _Family:
         """Add entries; a column of -1 stands for a variable that is always 0."""
         there = column >= 0
         self.entries.append((row[there].astype(np.int32), column[there].astype(np.int32), value))
@@ -295,7 +295,7 @@ class _Family:
             self.name,
             np.concatenate([r for r, _, _ in self.entries]),
             np.concatenate([c for _, c, _ in self.entries]),
-            np.concatenate([np.full(len(r), v, np.float32) for r, _, v in self.entries]),
+            np.concatenate([np.full(len(r), v, np.int8) for r, _, v in self.entries]),
             np.full(n, self.lower),
             np.full(n, self.upper),
             self.key,
