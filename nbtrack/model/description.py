@@ -113,9 +113,9 @@ class Rows(NamedTuple):
     """
 
     name: str
-    row: NDArray[np.int64]
-    column: NDArray[np.int64]
-    value: NDArray[np.float64]
+    row: NDArray[np.int32]
+    column: NDArray[np.int32]
+    value: NDArray[np.number]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     key: NDArray[np.int64]
@@ -149,9 +149,9 @@ class Description:
     def matrix(self) -> sp.csr_matrix:
         """All rows, family after family, shape (rows, columns)."""
         offsets = np.cumsum([0] + [len(f.lower) for f in self.families])
-        row = np.concatenate([f.row + o for f, o in zip(self.families, offsets, strict=False)])
+        row = np.concatenate([f.row + np.int32(o) for f, o in zip(self.families, offsets, strict=False)])
         column = np.concatenate([f.column for f in self.families])
-        value = np.concatenate([f.value for f in self.families])
+        value = np.concatenate([f.value for f in self.families]).astype(np.float64)
         return sp.coo_matrix((value, (row, column)), shape=(offsets[-1], self.columns.size)).tocsr()
 
     @cached_property
@@ -281,21 +281,21 @@ class _Family:
 
     def __init__(self, name: str, key: NDArray[np.int64], lower: float, upper: float) -> None:
         self.name, self.key, self.lower, self.upper = name, np.asarray(key, np.int64), lower, upper
-        self.entries: list[tuple[NDArray[np.int64], NDArray[np.int64], float]] = []
+        self.entries: list[tuple[NDArray[np.int32], NDArray[np.int32], int]] = []
 
-    def add(self, row: NDArray[np.int64], column: NDArray[np.int64], value: float) -> _Family:
+    def add(self, row: NDArray[np.int64], column: NDArray[np.int64], value: int) -> _Family:
         """Add entries; a column of -1 stands for a variable that is always 0."""
         there = column >= 0
-        self.entries.append((row[there], column[there], value))
+        self.entries.append((row[there].astype(np.int32), column[there].astype(np.int32), value))
         return self
 
     def rows(self) -> Rows:
         n = len(self.key)
         return Rows(
             self.name,
-            np.concatenate([r for r, _, _ in self.entries]).astype(np.int64),
-            np.concatenate([c for _, c, _ in self.entries]).astype(np.int64),
-            np.concatenate([np.full(len(r), v) for r, _, v in self.entries]),
+            np.concatenate([r for r, _, _ in self.entries]),
+            np.concatenate([c for _, c, _ in self.entries]),
+            np.concatenate([np.full(len(r), v, np.int8) for r, _, v in self.entries]),
             np.full(n, self.lower),
             np.full(n, self.upper),
             self.key,
