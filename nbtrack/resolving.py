@@ -305,6 +305,11 @@ class Resolver:
         self.seconds = time.perf_counter() - began
         return solved, tuple(left_out)
 
+    @property
+    def proof(self) -> threading.Thread | None:
+        """The proof of the last solve, where it goes on in the background and was not taken over yet."""
+        return self._proof
+
     def newest(self, *, wait: bool = False) -> SolvedMovie | None:
         """Give what the proof in the background found for the pins of the last solve.
 

@@ -33,6 +33,7 @@ from nbtrack.workflow import Workflow
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from threading import Thread
 
     from IPython.display import Image
 
@@ -114,6 +115,7 @@ class Proofreader:
         self._daughters: list[int] | None = None
         self._events: list[Event] = []
         self._pin: int | None = None
+        self._proof: Thread | None = None
         self._busy, self._decisions, self._closed = False, 0, False
         self._judged_objects: Detections | None = None
         self.viewer = Viewer(
@@ -353,6 +355,30 @@ class Proofreader:
         after = None if last is None else (last.t, last.object_id)
         self._events = self._listed(after)
         self._show(self._events[0] if self._events else None)
+        self._await_proof()
+
+    def _await_proof(self) -> None:
+        """Take over the proof of the last answer when it is done, where it goes on in the background."""
+        session = self.session
+        proof = None if session.report is None or session.is_certified else session.resolver.proof
+        if proof is None or proof is self._proof:
+            return
+        self._proof = proof
+        run_beside(
+            lambda progress: proof.join(),
+            progress=lambda done, todo: None,
+            done=self.messages.guard(lambda result: self._take_proof(proof)),
+        )
+
+    def _take_proof(self, proof: Thread) -> None:
+        if self._closed or self.session.resolver.proof is not proof:  # solved again meanwhile
+            return
+        change = self.session.certify(wait=False)
+        if change is None:
+            return
+        self.messages.say(change.message)
+        if change.pairs:
+            self._stay()
 
     def _listed(self, after: Object | None) -> list[Event]:
         """List what is in doubt; what was judged before a repair may speak of objects that are gone."""
@@ -381,6 +407,7 @@ class Proofreader:
             self._events = self._listed(None)
             event = self._events[0] if self._events else None
         self._show(event, look=False)
+        self._await_proof()
 
     def _show(self, event: Event | None, *, look: bool = True) -> None:
         self.event = event

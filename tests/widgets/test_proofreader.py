@@ -177,3 +177,16 @@ def test_project_with_manual_tracks(tmp_path) -> None:
 def test_nothing_to_proofread() -> None:
     with pytest.raises(InputError, match="`work` has no session yet"):
         Proofreader(nbt.Workflow())
+
+
+def test_the_proof_of_a_large_movie_is_taken_over(result, monkeypatch) -> None:
+    monkeypatch.setattr("nbtrack.resolving.LARGE", 10)
+    monkeypatch.setattr("nbtrack.resolving.AT_ONCE", 0.0)
+    made = Proofreader(nbt.Session(SAMPLE.raw, result.detections, result))
+    for _ in range(3):
+        made.choose(1)
+    assert made.session.report is not None
+    assert made.session.is_certified
+    assert made.session.resolver.proof is None
+    made.close()
+    assert made.last_error is None
