@@ -105,7 +105,7 @@ KEYS = (
     Key(("4",), "choose_4", "alternative 4", "Decide", "review", "an alternative is right"),
     Key(("f",), "mark_false", "it is a false detection", "Decide", "review"),
     Key(("x",), "end_here", "its track ends here", "Decide", "review"),
-    Key(("d",), "divide", "it divides; click both daughters", "Decide", "review"),
+    Key(("d",), "divide", "it divides; click daughters", "Decide", "review"),
     Key(("n",), "skip", "ask later", "Decide", "review", "ask later, go back"),
     Key(("b",), "back", "back to the last question", "Decide", "review", "ask later, go back"),
     Key(("s",), "split", "split an object by clicked seeds", "Repair", "review"),
