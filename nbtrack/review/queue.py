@@ -355,7 +355,7 @@ class ReviewQueue:
         pins = self.pins_for(event, fate)
         if joins:
             pins += self._others_into(event, fate)
-        index = self.draws.graph.index_of(event.t, event.object_id)
+        index = None if self._draws is None else self.draws.graph.index_of(event.t, event.object_id)
         features = None if index is None else self._look().features[index]
         live, session.live = session.live, True
         try:
@@ -387,11 +387,15 @@ class ReviewQueue:
             said = self.session.fate_of(event.t, event.object_id)
             return said if alone else tuple(pin for pin in said if pin.kind != "division" or not pin.value)
         pins = fate_pins(event.t, event.object_id, fate, division=alone)
-        index = self.draws.graph.index_of(event.t, event.object_id)
-        if len(fate) != 1 or fate == FALSE or index is None or self.draws.problem.capacity[index] < 2:
+        if len(fate) != 1 or fate == FALSE:
             return pins
-        graph = self.draws.graph  # several objects could part here, so that one link does not exclude the others
-        ends = self.draws.problem.target[self.draws.problem.source == index]
+        resolver = self.session.resolver
+        graph, problem, _ = resolver.problem_for(resolver.seen(self.session.pins))
+        index = graph.index_of(event.t, event.object_id)
+        if index is None or problem.capacity[index] < 2:
+            return pins
+        # several objects could part here, so that one link does not exclude the others
+        ends = problem.target[problem.source == index]
         others = [(int(graph.t[j]), int(graph.object_id[j])) for j in ends]
         no = (Pin("link", event.t, event.object_id, 0, i, t) for t, i in others if (t, i) not in fate)
         return (*pins, *no)

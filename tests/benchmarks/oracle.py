@@ -27,7 +27,7 @@ from nbtrack.errors import EditError
 from nbtrack.io.ctc import read_ctc
 from nbtrack.review.calibration import calibration_error
 from nbtrack.review.fates import FALSE, fate_of
-from nbtrack.review.queue import ReviewQueue
+from nbtrack.review.queue import Event, ReviewQueue
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from truth_oracle import BenchMovie, Oracle
@@ -83,6 +83,11 @@ def refresh(queue: ReviewQueue) -> None:
         queue.refresh()
 
 
+def plain_event(t: int, object_id: int, fate: Fate) -> Event:
+    """Ask about an object without knowing how sure its fate is: that takes no draws."""
+    return Event(t=t, object_id=object_id, fate=fate, confidence=1.0, impact=0.0, alternatives=(), alerts=())
+
+
 def review(
     movie: BenchMovie, oracle: Oracle, result: nbt.TrackingResult, order: str, way: str, n_actions: int, seed: int = 0
 ) -> dict[str, Any]:
@@ -121,13 +126,13 @@ def review(
                 if event is not None:
                     queue.skip(event)
             else:
-                event = event or queue.event_at(t, i)
+                event = event or plain_event(t, i, now)
                 queue.decide(event, right, joins=oracle.joins(session.lineage, (t, i)))
             accepted += now == right
         except EditError as error:
             if "held already" not in str(error):
                 refused += 1
-            queue.skip(event or queue.event_at(t, i))
+            queue.skip(event or plain_event(t, i, now))
         seconds.append(time.perf_counter() - start)
         after = (t, i)
         left.append(oracle.errors(session.lineage))
