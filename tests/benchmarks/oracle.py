@@ -127,7 +127,9 @@ def review(
                     queue.skip(event)
             else:
                 event = event or plain_event(t, i, now)
-                queue.decide(event, right, joins=oracle.joins(session.lineage, (t, i)))
+                hidden = queue.hidden_at(t, i)
+                more = hidden.more if hidden is not None and oracle.agrees(hidden.more) else ()
+                queue.decide(event, right, joins=oracle.joins(session.lineage, (t, i)), more=more)
             accepted += now == right
         except EditError as error:
             if "held already" not in str(error):
