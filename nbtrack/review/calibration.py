@@ -99,10 +99,19 @@ class Calibration:
                 slope = x.T @ (share * (right - p)) - STRENGTH * (weights - PRIOR)
                 curvature = (x * (share * p * (1 - p))[:, None]).T @ x + STRENGTH * np.eye(len(weights))
                 step = np.linalg.solve(curvature, slope)
+                while _fit_of(weights + step, x, right, share) < _fit_of(weights, x, right, share) - 1e-9:
+                    step /= 2  # a whole step may go too far where the prior is sure and wrong
                 weights = weights + step
                 if np.abs(step).max() < 1e-9:
                     break
         self.weights = weights
+
+
+def _fit_of(weights: np.ndarray, x: np.ndarray, right: np.ndarray, share: np.ndarray) -> float:
+    """Tell how well weights fit: the logarithm of the likelihood and of the prior."""
+    z = x @ weights
+    likelihood = share @ (right * z - np.logaddexp(0, z))
+    return float(likelihood - STRENGTH / 2 * ((weights - PRIOR) ** 2).sum())
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
