@@ -10,8 +10,11 @@ from nbtrack.evaluation import find_links, match_objects
 from nbtrack.review.fates import FALSE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import nbtrack as nbt
     from nbtrack.data.lineage import Lineage
+    from nbtrack.data.pins import Pin
     from nbtrack.review.fates import Fate, Object
 
 GAP = 3
@@ -60,6 +63,10 @@ class Oracle:
             return False
         into = [link for link in relations_of(lineage, right).links if link[1] == right[0] and link[0] != place]
         return bool(into) and all(link in self.links for link in into)
+
+    def agrees(self, pins: Iterable[Pin]) -> bool:
+        """Tell whether all links are there that pins hold."""
+        return all(pin.objects in self.links for pin in pins)
 
     def errors(self, lineage: Lineage) -> int:
         """Count false and missing links."""

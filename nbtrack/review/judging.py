@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from nbtrack.review.sampling import Draws
 
 
+LEFT = 0.75
+"""An object that goes on with less of its size than this may have been two."""
+
+
 class Judgement:
     """A lineage, judged by draws; arrays have one entry per detection of the graph.
 
@@ -36,7 +40,7 @@ class Judgement:
     ----------
     codes : ndarray of int64
         Fates as numbers.
-    features : ndarray of float, shape (n, 7)
+    features : ndarray of float, shape (n, 9)
         What the confidences are made of.
     confidence, doubt, impact : ndarray of float
         How sure each fate is, how much it is worth to ask, and how many links hang on it.
@@ -67,6 +71,8 @@ class Judgement:
             "share": np.log(smooth / (1 - smooth)),
             "margin": self._margins(low, divides),
             "end": (self.codes == 0) & (graph.t < graph.last_frame),
+            "gap": (low >= 0) & (graph.t[low] > graph.t + 1),
+            "halves": self._halves(low, high),
             "division": divides,
             "false": self.codes == -1,
             "alerts": n_alerts,
@@ -120,6 +126,18 @@ class Judgement:
         margin: np.ndarray = np.clip(found / noise_scale(problem), -10, 10)
         margin[divides] = 0.0
         return margin
+
+    def _halves(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Tell which objects go on much smaller while a track starts where they could have gone as well."""
+        graph, problem = self._draws.graph, self._draws.problem
+        entered = np.zeros(len(low), bool)
+        for ends in (low, high):
+            entered[ends[(ends >= 0) & (graph.t[ends] == graph.t + 1)]] = True
+        near = ~entered[problem.target] & (self.codes[problem.target] >= 0)
+        near &= graph.t[problem.target] == graph.t[problem.source] + 1
+        beside = np.zeros(len(low), bool)
+        beside[problem.source[near]] = True
+        return np.asarray(beside & (low >= 0) & (low == high) & (graph.size[low] < LEFT * graph.size))
 
     def _impacts(self, low: np.ndarray, high: np.ndarray, share: np.ndarray) -> np.ndarray:
         """Count the links that would change if the likeliest other fate were right, with those of other objects."""

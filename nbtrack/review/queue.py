@@ -1,12 +1,13 @@
 """The review queue: which object to look at next, and what else may become of it.
 
 An event is the fate of one object. It is worth a look if it is in doubt and much hangs on it, and the nearer it is to
-the last one the better: doubt x impact / travel.
+the last one the better: doubt x root of the impact / travel (what hangs on an object is a guess, so it counts less).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,18 +18,20 @@ from nbtrack.errors import EditError
 from nbtrack.review.calibration import Calibration
 from nbtrack.review.fates import FALSE, describe_fate, fate_of, fate_pins
 from nbtrack.review.judging import Judgement
-from nbtrack.review.reading import decode_fates
+from nbtrack.review.reading import decode_fates, fate_codes
 from nbtrack.review.sampling import DRAWS, Draws, draw
+from nbtrack.review.stretches import find_stretches
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
     from nbtrack.editing.history import Change
     from nbtrack.editing.session import Session
     from nbtrack.review.fates import Fate, Object
+    from nbtrack.review.stretches import Stretch
 
 ALTERNATIVES = 4
 """Alternatives that are offered: the digit keys 1 to 4."""
@@ -54,12 +57,15 @@ class Alternative:
         The same in words.
     joins : bool, optional
         Whether what goes there now still does: the two merge.
+    more : tuple of Pin, optional
+        What it says beyond that: where an object that is hidden in a merger goes in and comes out.
     """
 
     fate: Fate
     probability: float
     text: str
     joins: bool = False
+    more: tuple[Pin, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +141,7 @@ class ReviewQueue:
         self._draws: Draws | None = None
         self._skipped: set[Object] = set()
         self._seen: Judgement | None = None
+        self._hidden: dict[int, Stretch] | None = None
         session.on_change(lambda _: self._forget())
 
     # ------------------------------------------------------------------ confidence
@@ -239,7 +246,7 @@ class ReviewQueue:
         """
         look = self._look()
         graph = self.draws.graph
-        score = look.doubt * look.impact / self._travel(after)
+        score = look.doubt * np.sqrt(look.impact) / self._travel(after)
         open_ = ~look.decided & (look.doubt > LEAST_DOUBT)
         chosen = np.flatnonzero(open_)
         chosen = chosen[np.argsort(-score[chosen], kind="stable")]
@@ -328,9 +335,9 @@ class ReviewQueue:
         if not 1 <= number <= len(event.alternatives):
             raise EditError(f"There is no alternative {number}: this event has {len(event.alternatives)}.")
         chosen = event.alternatives[number - 1]
-        return self.decide(event, chosen.fate, joins=chosen.joins)
+        return self.decide(event, chosen.fate, joins=chosen.joins, more=chosen.more)
 
-    def decide(self, event: Event, fate: Fate, *, joins: bool = False) -> Change:
+    def decide(self, event: Event, fate: Fate, *, joins: bool = False, more: Sequence[Pin] = ()) -> Change:
         """Say what becomes of an object; that is held, and the rest is solved again.
 
         Parameters
@@ -341,6 +348,8 @@ class ReviewQueue:
             What is right: that of the event, of one of its alternatives, or any other.
         joins : bool, optional
             Whether objects that go there now still do, so that they merge; else they have to go elsewhere.
+        more : sequence of Pin, optional
+            What else is held, as `Alternative.more`.
 
         Returns
         -------
@@ -352,10 +361,10 @@ class ReviewQueue:
             If it contradicts what is held; the message names the pins.
         """
         session = self.session
-        pins = self.pins_for(event, fate)
-        if joins:
+        pins = tuple(more) or self.pins_for(event, fate)
+        if joins and not more:
             pins += self._others_into(event, fate)
-        index = self.draws.graph.index_of(event.t, event.object_id)
+        index = None if self._draws is None else self.draws.graph.index_of(event.t, event.object_id)
         features = None if index is None else self._look().features[index]
         live, session.live = session.live, True
         try:
@@ -387,14 +396,55 @@ class ReviewQueue:
             said = self.session.fate_of(event.t, event.object_id)
             return said if alone else tuple(pin for pin in said if pin.kind != "division" or not pin.value)
         pins = fate_pins(event.t, event.object_id, fate, division=alone)
-        index = self.draws.graph.index_of(event.t, event.object_id)
-        if len(fate) != 1 or fate == FALSE or index is None or self.draws.problem.capacity[index] < 2:
+        if len(fate) != 1 or fate == FALSE:
             return pins
-        graph = self.draws.graph  # several objects could part here, so that one link does not exclude the others
-        ends = self.draws.problem.target[self.draws.problem.source == index]
+        resolver = self.session.resolver
+        graph, problem, _ = resolver.problem_for(resolver.seen(self.session.pins))
+        index = graph.index_of(event.t, event.object_id)
+        if index is None or problem.capacity[index] < 2:
+            return pins
+        # several objects could part here, so that one link does not exclude the others
+        ends = problem.target[problem.source == index]
         others = [(int(graph.t[j]), int(graph.object_id[j])) for j in ends]
         no = (Pin("link", event.t, event.object_id, 0, i, t) for t, i in others if (t, i) not in fate)
         return (*pins, *no)
+
+    def hidden_at(self, t: int, object_id: int) -> Alternative | None:
+        """Tell whether an object may hide in a merger, or another one in it, until they part; that takes no draws.
+
+        Parameters
+        ----------
+        t, object_id : int
+            The object that goes in, or the mask out of which another one comes.
+
+        Returns
+        -------
+        Alternative or None
+            All of it as one decision.
+        """
+        if self._hidden is None:
+            known, longest = self.session.resolver.known, self.session.resolver.params.longest_merger
+            codes = fate_codes(self.session.lineage, known.graph)
+            self._hidden = find_stretches(codes, known.graph, known.problem, longest)
+        graph = self.session.resolver.known.graph
+        index = graph.index_of(t, object_id)
+        stretch = None if index is None else self._hidden.get(index)
+        if stretch is None or self.session.resolver.params.objects_per_merger < 2:
+            return None
+        place = [(int(graph.t[i]), int(graph.object_id[i])) for i in (stretch.end, *stretch.chain, stretch.start)]
+        end, chain, start = place[0], place[1:-1], place[-1]
+        lineage = self.session.lineage
+        links = relations_of(lineage, [chain[0], chain[-1]]).links
+        ways = [(a, b, 1) for a, b in sorted(links) if (b == chain[0] or a == chain[-1]) and a != end and b != start]
+        ways += [(a, b, len(lineage.tracks_at(*a)) + 1) for a, b in pairwise(chain)]
+        ways += [(end, chain[0], 1), (chain[-1], start, 1)]
+        pins = tuple(Pin("link", *a, n, b[1], b[0]) for a, b, n in ways)
+        span = f"{chain[0][0]}" if len(chain) == 1 else f"{chain[0][0]} to {chain[-1][0]}"
+        if (t, object_id) == end:
+            text = f"hides in {chain[0][1]}, frame {span}, and goes on as {start[1]}"
+            return Alternative((chain[0],), 0.0, text, joins=True, more=pins)
+        fate = tuple(sorted({start, *(b for a, b, _ in ways if a == chain[-1])}))
+        return Alternative(fate, 0.0, f"hides {end[1]} in frame {span}, which goes on as {start[1]}", more=pins)
 
     # ------------------------------------------------------------------ helpers
     def _others_into(self, event: Event, fate: Fate) -> tuple[Pin, ...]:
@@ -421,7 +471,7 @@ class ReviewQueue:
         return self._seen
 
     def _forget(self) -> None:
-        self._seen = None
+        self._seen = self._hidden = None
 
     def _travel(self, after: Object | None) -> np.ndarray:
         graph = self.draws.graph
@@ -442,6 +492,9 @@ class ReviewQueue:
         fates = decode_fates(graph, [code for code, _ in codes])
         alternatives: list[Alternative] = []
         may_merge = self.session.resolver.params.objects_per_merger > 1
+        hidden = self.hidden_at(t, object_id)
+        if hidden is not None:
+            alternatives.append(hidden)
         for fate, (_, share) in zip(fates, codes, strict=True):
             alternatives.append(Alternative(fate, share, describe_fate(t, fate)))
             others = self._others_into_places(t, object_id, fate) if may_merge and len(fate) == 1 else ()

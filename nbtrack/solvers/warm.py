@@ -7,6 +7,7 @@ as in a first solve: the answer is certified in any case.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import highspy
@@ -58,11 +59,14 @@ class WarmProgram:
         self._cuts = make_cuts(self._free)
         self._program = self._load()
         self._memory = Memory(Control())
+        self._last: tuple[tuple[PinnedState, ...], float, Outcome] | None = None
 
     def solve(
         self, pins: Sequence[PinnedState] = (), *, optimality_gap: float = 0.0, control: Control | None = None
     ) -> Outcome:
         """Solve with pins.
+
+        If pins were added only, and the last answer keeps to them, it is the best one still and comes at once.
 
         Parameters
         ----------
@@ -83,6 +87,11 @@ class WarmProgram:
             If there is no answer; contradicting pins are named.
         """
         control = control or Control()
+        last = self._still_best(pins, optimality_gap, control)
+        if last is not None:
+            self._last = tuple(pins), optimality_gap, last
+            return last
+        self._last = None
         if self._program.n_rows > MOST_ROWS * max(len(self._free.lower), 1):
             self._program = self._load()
         program = self._program
@@ -96,7 +105,29 @@ class WarmProgram:
             if error.status == "infeasible":
                 raise SolveError(self._name_contradiction(pins), status="infeasible") from error
             raise
-        return make_outcome(description, answer, NAME, "", control)
+        outcome = make_outcome(description, answer, NAME, "", control)
+        self._last = tuple(pins), optimality_gap, outcome
+        return outcome
+
+    def _still_best(self, pins: Sequence[PinnedState], gap: float, control: Control) -> Outcome | None:
+        """Give the last answer if it is proven, all that was held then is held now, and it keeps to the rest."""
+        if self._last is None:
+            return None
+        before, proven, outcome = self._last
+        if outcome.report.status != "optimal" or proven > gap or not set(before) <= set(pins):
+            return None
+        try:
+            description, lower, upper = hold(self._free, pins)
+        except SolveError:
+            return None
+        x = self._free.vector_of(outcome.solution)
+        keeps = bool((x >= lower - 0.5).all() and (x <= upper + 0.5).all())
+        for rows in description.families[len(self._free.families) :]:
+            total = np.bincount(rows.row, x[rows.column] * rows.value, minlength=len(rows.lower))
+            keeps &= bool((total >= rows.lower - 0.5).all() and (total <= rows.upper + 0.5).all())
+        if not keeps:
+            return None
+        return Outcome(outcome.solution, replace(outcome.report, seconds=control.seconds))
 
     def relax(
         self, pins: Sequence[PinnedState] = (), *, cost: NDArray[np.float64], control: Control | None = None

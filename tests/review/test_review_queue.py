@@ -7,6 +7,7 @@ import pytest
 
 import nbtrack as nbt
 from nbtrack.data.pins import Pin
+from nbtrack.data.relations import is_held
 from nbtrack.model.description import describe
 from nbtrack.resolving import Resolver
 from nbtrack.review.alerts import KINDS, find_alerts
@@ -15,6 +16,7 @@ from nbtrack.review.fates import FALSE, UNKNOWN, describe_fate, encode_fates, fa
 from nbtrack.review.queue import ReviewQueue
 from nbtrack.review.reading import decode_fates, fate_codes
 from nbtrack.review.sampling import draw, noise_scale, shake
+from nbtrack.review.stretches import Stretch, find_stretches
 
 PRESETS = [
     nbt.TrackingParams(preset="conservation", appearance=20, disappearance=20, alpha=20, size_range=(1, 10**6)),
@@ -230,3 +232,34 @@ def test_queue_of_a_perfect_answer_is_empty() -> None:
     detections = boxes(*(dict.fromkeys(range(6), 20 * k) for k in range(5)))
     session = nbt.Session(None, detections, nbt.track(detections, PRESETS[1]))
     assert ReviewQueue(session, draws=32).next() is None
+
+
+# --------------------------------------------------------------------------- hidden objects
+def test_object_that_hides_in_a_mask_is_found_with_where_it_comes_out() -> None:
+    wide = {t: (40, 14) if t in (2, 3) else (40, 6) for t in range(6)}
+    detections = boxes(wide, {0: 50, 1: 50, 4: 50, 5: 50}, dict.fromkeys(range(6), 100))
+    known = Resolver(detections, PRESETS[0]).known
+    tracks = [(t, i, i) for i in (1, 3) for t in range(6)] + [(0, 2, 2), (1, 2, 2), (4, 2, 4), (5, 2, 4)]
+    codes = fate_codes(nbt.Lineage.from_tables(tracks), known.graph)
+    found = find_stretches(codes, known.graph, known.problem, 8)
+    end, start, (first, last) = (known.graph.index_of(1, 2), known.graph.index_of(4, 2),
+                                 (known.graph.index_of(2, 1), known.graph.index_of(3, 1)))  # fmt: skip
+    assert found[end] == found[last] == Stretch(end, (first, last), start, 3)
+    assert find_stretches(codes, known.graph, known.problem, 1) == {}
+
+
+def test_hidden_object_is_one_decision() -> None:
+    made = nbt.sample("nuclei", size=260, n_frames=12, n_cells=30, noise=3.0, seed=3)
+    detections = nbt.segment(made.prediction, channel=1)
+    session = nbt.Session(None, detections, nbt.track(detections, PRESETS[1]))
+    queue = ReviewQueue(session, draws=2)
+    table = detections.table
+    offers = ((t, i, queue.hidden_at(t, i)) for t, i in zip(table.t.tolist(), table.object_id.tolist(), strict=True))
+    t, i, offer = next((t, i, offer) for t, i, offer in offers if offer is not None and offer.joins)
+    event = queue.event_at(t, i)
+    assert offer in event.alternatives
+    queue.choose(event, event.alternatives.index(offer) + 1)
+    assert fate_of(session.lineage, t, i) == offer.fate
+    assert all(is_held(session.lineage, pin) for pin in offer.more)
+    session.undo()
+    assert session.pins == ()

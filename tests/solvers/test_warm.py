@@ -62,3 +62,15 @@ def test_other_costs_do_not_stay(problem) -> None:
         assert x is not None
         assert ((x > -1e-6) & (x < 1 + 1e-6)).all()
     assert warm.solve().report.objective == pytest.approx(before, rel=1e-9)
+
+
+def test_answer_stays_when_it_keeps_to_further_pins(problem) -> None:
+    warm = WarmProgram(problem)
+    first = warm.solve()
+    count = first.solution.count
+    pins = [PinnedState("count", i, int(count[i]), int(count[i]), f"detection {i}") for i in range(5)]
+    again = warm.solve(pins)
+    assert again.solution is first.solution
+    assert again.report.objective == pytest.approx(solve_problem(problem, pins=pins).report.objective, rel=1e-9)
+    other = PinnedState("count", 0, 1 - min(int(count[0]), 1), 1 - min(int(count[0]), 1), "detection 0")
+    assert warm.solve([other]).solution.count[0] == other.low

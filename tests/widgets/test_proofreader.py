@@ -76,7 +76,8 @@ def test_digit_chooses_and_the_meter_counts_links(reader) -> None:
 
 def test_other_answers_by_keys_and_clicks(reader) -> None:
     session = reader.session
-    t, i = 2, min(session.lineage.labelled(2))
+    t = 2 if reader.event.t != 1 else 4  # a click into the frame after the one that is asked about is an answer
+    i = min(session.lineage.labelled(t))
     click(reader, t, i)
     assert (reader.event.t, reader.event.object_id) == (t, i)
     press(reader, "f")
