@@ -1,25 +1,26 @@
 """Learn weights from pins: what a person decided shall be the answer that the solver finds by itself.
 
-A Fenchel-Young loss with perturbed optimisers (Berthet et al., NeurIPS 2020): the movie is solved with shaken costs,
-and the weights move so that these answers agree with the one that keeps to the pins. What nobody looked at counts as
-right: to learn from the pins alone broke tracks elsewhere, as it is doubtful objects that are asked about
-(`tests/benchmarks/README.md`). The relaxation is solved, each time from where the last one ended.
+A Fenchel-Young loss with perturbed optimisers (Berthet et al., NeurIPS 2020) for labels that are partial: the movie is
+solved with shaken costs twice, once free and once with the pins held, and the weights move so that the two agree. What
+nobody looked at takes no part, as it is the same in both, right or wrong. The relaxations are solved, each time from
+where the last one ended. The transition scale, whose default may be far from the movie's, is searched before.
 
-How far to go is decided by what comes out: a share of the way is taken that goes against few pins and leaves the tracks
-as the person left them.
+How far to go is decided by what comes out: weights are taken if they go against fewer pins, clearly so by a sign test,
+and best if the tracks that they find by themselves are those that they find with the pins. Else all stays as it was
+(`tests/benchmarks/README.md` tells what was measured).
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from math import comb
+from math import comb, inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nbtrack.data.relations import is_held
-from nbtrack.errors import InputError
+from nbtrack.errors import InputError, SolveError
 from nbtrack.learning.agreement import measure_agreement
 from nbtrack.learning.costs import costs_of, learned_start, set_weights
 from nbtrack.resolving import Resolver
@@ -71,7 +72,7 @@ class Learned:
     Parameters
     ----------
     params : TrackingParams
-        With the learned weights; those of before if nothing better was found.
+        With the learned weights; those of before if nothing clearly better was found.
     before, after : int
         Pins that the solver goes against by itself with the old weights, and with these.
     n_pins : int
@@ -106,6 +107,9 @@ def learn(
     cancel: threading.Event | None = None,
 ) -> Learned:
     """Learn the weights of the tracker from the corrections of a session.
+
+    The weights stay as they are unless the corrections speak clearly for others: a few weigh little where the tracker
+    is nearly right already, and much where it is far off.
 
     Parameters
     ----------
@@ -151,8 +155,11 @@ def learn(
     def tried(weights: np.ndarray) -> _Trial:
         candidate = set_weights(start, costs.names, weights)
         graph = None if params.preset == "adaptive" else solved.graph
-        again = solve_movie(session.detections, candidate, graph=graph, cancel=cancel)
-        return _judge(Resolver(session.detections, candidate, start=again), pins)
+        again = solve_movie(session.detections, candidate, graph=graph)
+        try:
+            return _judge(Resolver(session.detections, candidate, start=again), pins)
+        except SolveError:  # with these weights the candidates are such that the pins cannot hold any more
+            return _Trial(candidate, frozenset(pins), inf)
 
     begin = _search_scale(costs, now, tried, cancel)
     weights = _fit(resolver, costs, begin, pins, rounds, seed, progress, cancel)
