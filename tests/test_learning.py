@@ -81,7 +81,7 @@ def test_bad_weights_get_better(movie) -> None:
 
 
 def test_a_transition_scale_that_is_far_off_is_found(movie) -> None:
-    params = nbt.TrackingParams(preset="conservation", alpha=1.5)
+    params = nbt.TrackingParams(preset="conservation")  # 5 pixels; these objects move by more
     session = nbt.Session(None, movie.detections, nbt.track(movie.detections, params))
     oracle = Oracle(movie)
     first = oracle.errors(session.lineage)
@@ -90,9 +90,9 @@ def test_a_transition_scale_that_is_far_off_is_found(movie) -> None:
         if later == t + 1 and len(oracle.fates[t, one]) == 1:
             session.pin(nbt.Pin("link", t, one, 1, other))
     learned = learn(session, rounds=10)
-    assert learned.params.alpha > 1.9 * params.alpha
+    assert learned.params.alpha > 2 * params.alpha
     assert learned.after < learned.before
-    assert oracle.errors(nbt.track(movie.detections, learned.params).lineage) < first
+    assert oracle.errors(nbt.track(movie.detections, learned.params).lineage) < first / 2
 
 
 def test_few_answers_are_no_clear_evidence() -> None:
