@@ -10,9 +10,10 @@ import nbtrack as nbt
 from nbtrack.data.lineage import Lineage
 from nbtrack.data.relations import is_held
 from nbtrack.errors import InputError
+from nbtrack.evaluation import find_links
 from nbtrack.learning.agreement import measure_agreement
 from nbtrack.learning.costs import WEIGHTS, costs_of, learned_start, set_weights
-from nbtrack.learning.fitting import learn
+from nbtrack.learning.fitting import is_clear, learn
 from nbtrack.resolving import Resolver
 from nbtrack.review.queue import ReviewQueue
 
@@ -77,6 +78,30 @@ def test_bad_weights_get_better(movie) -> None:
     learned = learn(session)
     assert learned.after < learned.before
     assert oracle.errors(nbt.track(movie.detections, learned.params).lineage) < first
+
+
+def test_a_transition_scale_that_is_far_off_is_found(movie) -> None:
+    params = nbt.TrackingParams(preset="conservation")  # 5 pixels; these objects move by more
+    session = nbt.Session(None, movie.detections, nbt.track(movie.detections, params))
+    oracle = Oracle(movie)
+    first = oracle.errors(session.lineage)
+    links = sorted(oracle.links - set(find_links(session.lineage)))
+    for (t, one), (later, other) in links[::3]:
+        if later == t + 1 and len(oracle.fates[t, one]) == 1:
+            session.pin(nbt.Pin("link", t, one, 1, other))
+    learned = learn(session, rounds=10)
+    assert learned.params.alpha > 2 * params.alpha
+    assert learned.after < learned.before
+    assert oracle.errors(nbt.track(movie.detections, learned.params).lineage) < first / 2
+
+
+def test_few_answers_are_no_clear_evidence() -> None:
+    pins = [nbt.Pin("object", t, 1) for t in range(6)]
+    assert is_clear(pins[:5], [])
+    assert not is_clear(pins[:4], [])
+    assert not is_clear(pins[:5], pins[5:])
+    assert not is_clear(pins, pins)
+    assert not is_clear([nbt.Pin("link", 0, 1, 1, k) for k in range(9)], [])  # one object
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))

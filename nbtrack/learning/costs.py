@@ -2,7 +2,7 @@
 
 Energies are sums of weight x feature, so the derivative of the costs by a weight is its feature, summed where it
 counts. For the adaptive energies the features stand in their tables; for the others one weight after the other is
-moved.
+moved, again at each step, as the transition scale and the division probability are no factors.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from nbtrack.model.description import describe
 from nbtrack.model.energies import compute_energies
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import pandas as pd
 
     from nbtrack.model.description import Description
@@ -34,6 +36,7 @@ WEIGHTS: dict[str, tuple[str, ...]] = {
         "transition_weight",
         "opportunity",
         "alpha",
+        "division_probability",
     ),
     "chaingraph": ("appearance", "disappearance", "opportunity", "noise_weight"),
     "adaptive": (
@@ -68,21 +71,42 @@ class Costs:
         Their values.
     slope : csc_matrix of float, shape (columns, k)
         How the costs grow with each of them.
+    find : callable, optional
+        Gives the costs with other weights of some names, for energies that are no sums of weight x feature.
     """
 
     description: Description
     names: tuple[str, ...]
     weights: np.ndarray
     slope: sp.csc_matrix
+    find: Callable[[tuple[str, ...], np.ndarray], np.ndarray] | None = None
 
     def at(self, weights: np.ndarray) -> np.ndarray:
         """Give the costs with other weights, shape (columns,)."""
+        if self.find is not None:
+            return self.find(self.names, weights)
         return np.asarray(self.description.cost + self.slope @ (weights - self.weights))
+
+    def around(self, weights: np.ndarray) -> Costs:
+        """Find the slopes anew at other weights."""
+        if self.find is None:
+            return self
+        here, columns = self.find(self.names, weights), []
+        for k, weight in enumerate(weights.tolist()):
+            moved = weights.copy()
+            moved[k] += _STEP * weight
+            columns.append((self.find(self.names, moved) - here) / (_STEP * weight))
+        slope = np.column_stack(columns) if columns else np.zeros((len(here), 0))
+        return replace(self, slope=sp.csc_matrix(slope))
+
+    def keep(self, kept: Sequence[int] | np.ndarray) -> Costs:
+        """Leave out all weights but some."""
+        names = tuple(self.names[k] for k in kept)
+        return replace(self, names=names, weights=self.weights[kept], slope=self.slope[:, kept])
 
     def without(self, prefix: str) -> Costs:
         """Leave out the weights whose names begin with some letters."""
-        kept = [k for k, name in enumerate(self.names) if not name.startswith(prefix)]
-        return Costs(self.description, tuple(self.names[k] for k in kept), self.weights[kept], self.slope[:, kept])
+        return self.keep([k for k, name in enumerate(self.names) if not name.startswith(prefix)])
 
 
 def costs_of(solved: SolvedMovie, params: TrackingParams) -> Costs:
@@ -102,13 +126,19 @@ def costs_of(solved: SolvedMovie, params: TrackingParams) -> Costs:
     """
     description = describe(solved.problem)
     if params.preset == "adaptive":
-        names, weights, columns = _adaptive(solved, params, description)
-    else:
-        names, weights, columns = _by_moving(solved, params, description)
-    slope = sp.csc_matrix(np.column_stack(columns)) if columns else sp.csc_matrix((description.columns.size, 0))
-    used = np.flatnonzero(np.diff(slope.indptr) > 0)
-    used = used[weights[used] > 0]
-    return Costs(description, tuple(names[k] for k in used), weights[used], slope[:, used])
+        return _used(Costs(description, *_adaptive(solved, params, description)))
+    names = tuple(name for name in WEIGHTS[params.preset] if getattr(params, name))
+    weights = np.array([getattr(params, name) for name in names], float)
+
+    def find(names: tuple[str, ...], weights: np.ndarray) -> np.ndarray:
+        return describe(compute_energies(solved.graph, set_weights(params, names, weights))).cost
+
+    return _used(Costs(description, names, weights, sp.csc_matrix((description.columns.size, 0)), find).around(weights))
+
+
+def _used(costs: Costs) -> Costs:
+    used = np.flatnonzero((np.diff(costs.slope.indptr) > 0) & (costs.weights > 0))
+    return costs.keep(used)
 
 
 def set_weights(params: TrackingParams, names: tuple[str, ...], weights: np.ndarray) -> TrackingParams:
@@ -136,6 +166,9 @@ def set_weights(params: TrackingParams, names: tuple[str, ...], weights: np.ndar
         parts = list(values.get(field, getattr(params, field)))
         parts[int(place)] = float(weight)
         values[field] = tuple(parts)
+    if "division_probability" in values:  # below the threshold nothing could divide any more
+        lowest = 1.001 * params.division_threshold
+        values["division_probability"] = min(max(float(weights[names.index("division_probability")]), lowest), 0.99)
     return replace(params, **values)  # type: ignore[arg-type]  # the fields are known by name only
 
 
@@ -166,25 +199,10 @@ def learned_start(solved: SolvedMovie, params: TrackingParams) -> TrackingParams
     return replace(set_weights(params, tuple(names), np.array(values)), self_training=False)
 
 
-def _by_moving(
-    solved: SolvedMovie, params: TrackingParams, description: Description
-) -> tuple[tuple[str, ...], np.ndarray, list[np.ndarray]]:
-    names = WEIGHTS[params.preset]
-    weights = np.array([getattr(params, name) for name in names], float)
-    columns = []
-    for name, weight in zip(names, weights.tolist(), strict=True):
-        if not weight:
-            columns.append(np.zeros(description.columns.size))
-            continue
-        step = _STEP * weight
-        moved = describe(compute_energies(solved.graph, replace(params, **{name: weight + step})))
-        columns.append((moved.cost - description.cost) / step)
-    return names, weights, columns
-
-
 def _adaptive(
     solved: SolvedMovie, params: TrackingParams, description: Description
-) -> tuple[tuple[str, ...], np.ndarray, list[np.ndarray]]:
+) -> tuple[tuple[str, ...], np.ndarray, sp.csc_matrix]:
+    """Give names, weights and slopes; the features stand in the tables of the energies."""
     energies, problem, c = solved.energies, solved.problem, description.columns
     assert energies is not None
     n, a = problem.n_detections, problem.n_links
@@ -220,7 +238,8 @@ def _adaptive(
         field, _, place = name.partition(".")
         value = getattr(start, field)
         weights.append(float(value[int(place)]) if place else float(value))
-    return names, np.array(weights), [found.get(name, np.zeros(c.size)) for name in names]
+    slope = np.column_stack([found.get(name, np.zeros(c.size)) for name in names])
+    return names, np.array(weights), sp.csc_matrix(slope)
 
 
 def _feature(table: pd.DataFrame, name: str, weight: float) -> np.ndarray:

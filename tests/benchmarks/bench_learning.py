@@ -1,8 +1,8 @@
 """What learning on one movie does to others of the same kind: link errors, CHOTA and LNK before and after.
 
-Run it with ``python tests/benchmarks/bench_learning.py``. Simulated movies are tracked with the defaults; somebody who
-knows the truth answers the first questions of the review queue for one of them, the weights are learned from that
-(`nbtrack.learn`), and the others are tracked with both. Needs py-ctcmetrics (the extra ``eval``).
+Run it with ``python tests/benchmarks/bench_learning.py``. Simulated movies are tracked with the defaults of a preset;
+somebody who knows the truth answers the first questions of the review queue for one of them, the weights are learned
+from that (`nbtrack.learn`), and the others are tracked with both. Needs py-ctcmetrics (the extra ``eval``).
 """
 
 from __future__ import annotations
@@ -77,10 +77,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--test", type=int, nargs="+", default=[11, 12, 13])
+    parser.add_argument("--preset", default="adaptive")
     parser.add_argument("--noise", type=float, default=3.0)
     parser.add_argument("--decisions", type=int, default=40)
     args = parser.parse_args()
-    default = nbt.TrackingParams()
+    default = nbt.TrackingParams(preset=args.preset)
     with tempfile.TemporaryDirectory() as folder:
         movies = {seed: simulate(seed, args.noise, Path(folder)) for seed in (*args.train, *args.test)}
         before = {seed: measure(movie, default) for seed, movie in movies.items()}
