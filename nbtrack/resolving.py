@@ -25,7 +25,7 @@ from nbtrack.hypotheses import link_again
 from nbtrack.model.energies import compute_energies
 from nbtrack.model.energy_tables import tabulate
 from nbtrack.solvers.control import Control
-from nbtrack.solvers.pinned import pinned_states
+from nbtrack.solvers.pinned import name_pairs, pinned_states, widen
 from nbtrack.solvers.solve import solve_problem
 from nbtrack.solvers.warm import WarmProgram
 from nbtrack.tracking import SolvedMovie, let_pinned_divide, read_result, solve_movie
@@ -236,7 +236,7 @@ class Resolver:
             problem = self._extend(graph, start)
         problem = let_pinned_divide(problem, states)
         if self.params.preset == "adaptive":
-            problem = _name_pairs(_widen(problem, states), states)
+            problem = name_pairs(widen(problem, states), states)
         return graph, problem, states
 
     def solve(
@@ -489,92 +489,4 @@ def _is_same(one: Problem, two: Problem) -> bool:
     return one is two or all(
         np.array_equal(getattr(one, name), getattr(two, name))
         for name in ("source", "target", "divides", "capacity", "external_children", "merge_sources")
-    )
-
-
-def _pinned_links(problem: Problem, states: Sequence[PinnedState]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
-    """Group the links that are held in use by the object that they leave, and by the one that they reach."""
-    out: dict[int, list[int]] = {}
-    into: dict[int, list[int]] = {}
-    for link in dict.fromkeys(state.index for state in states if state.kind == "link" and state.low == 1):
-        out.setdefault(int(problem.source[link]), []).append(link)
-        into.setdefault(int(problem.target[link]), []).append(link)
-    return out, into
-
-
-def _name_pairs(problem: Problem, states: Sequence[PinnedState]) -> Problem:
-    """Add the divisions and merges that two pinned links of one object need, where no hypothesis names them."""
-    out, into = _pinned_links(problem, states)
-
-    def missing(
-        groups: dict[int, list[int]], ends: np.ndarray, whole: np.ndarray, pairs: np.ndarray
-    ) -> list[tuple[int, int, int, float]]:
-        known = {(int(w), *sorted(pair)) for w, pair in zip(whole, pairs.tolist(), strict=True)}
-        rows = []
-        for one, links in groups.items():
-            if len(links) != 2:
-                continue
-            first, second = sorted(int(ends[link]) for link in links)
-            if (one, first, second) not in known:
-                rows.append((one, first, second, float(problem.link[links, 1].sum())))
-        return rows
-
-    new = missing(out, problem.target, problem.external_parent, problem.external_children)
-    if new:
-        w, a, b, energy = (np.array(column) for column in zip(*new, strict=True))
-        problem = replace(
-            problem,
-            external_parent=np.r_[problem.external_parent, w],
-            external_children=np.concatenate([problem.external_children, np.column_stack([a, b])]),
-            external=np.concatenate([problem.external, np.column_stack([np.zeros(len(w)), energy])]),
-        )
-    new = missing(into, problem.source, problem.merge_target, problem.merge_sources)
-    if new:
-        w, a, b, energy = (np.array(column) for column in zip(*new, strict=True))
-        problem = replace(
-            problem,
-            merge_target=np.r_[problem.merge_target, w],
-            merge_sources=np.concatenate([problem.merge_sources, np.column_stack([a, b])]),
-            merge=np.concatenate([problem.merge, np.column_stack([np.zeros(len(w)), energy])]),
-        )
-    return problem
-
-
-def _widen(problem: Problem, states: Sequence[PinnedState]) -> Problem:
-    """Let pinned detections hold more objects than the others: the adaptive energies know mergers by name only."""
-    counts = {state.index: state.low for state in states if state.kind == "count" and state.low > 1}
-    for state in states:
-        if state.kind == "link" and state.low > 1:
-            for end in (int(problem.source[state.index]), int(problem.target[state.index])):
-                counts[end] = max(counts.get(end, 0), state.low)
-    out, into = _pinned_links(problem, states)
-    for one, links in into.items():
-        ways = [int(problem.source[link]) for link in links]
-        parting = [i for i in ways if len(out[i]) > 1]
-        if len(links) > 2 or (len(links) == 2 and parting):  # no hypothesis by name can say that
-            counts[one] = max(counts.get(one, 0), len(links))
-            counts |= {i: max(counts.get(i, 0), len(out[i])) for i in parting}
-    most, m = max(counts.values(), default=0), problem.detection.shape[1] - 1
-    if most <= 1 or not any(count > problem.capacity[i] for i, count in counts.items()):
-        return problem
-    capacity = problem.capacity.copy()
-    for i, count in counts.items():
-        capacity[i] = max(capacity[i], count)
-
-    def more(energy: np.ndarray, step: np.ndarray) -> np.ndarray:
-        extra = energy[:, -1:] + step[:, None] * np.arange(1, max(most - m, 0) + 1)
-        return np.column_stack([energy, extra])
-
-    ends = np.minimum(capacity[problem.source], capacity[problem.target])
-    wide = capacity > problem.capacity
-    return replace(
-        problem,
-        detection=more(problem.detection, np.zeros(len(capacity))),
-        capacity=capacity,
-        link=more(problem.link, np.maximum(problem.link[:, 1], 0)),
-        link_capacity=np.maximum(problem.link_capacity, ends),
-        appearance=more(problem.appearance, problem.appearance[:, 1]),
-        appearance_capacity=np.where(wide, capacity, problem.appearance_capacity),
-        disappearance=more(problem.disappearance, problem.disappearance[:, 1]),
-        disappearance_capacity=np.where(wide, capacity, problem.disappearance_capacity),
     )

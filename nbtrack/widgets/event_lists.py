@@ -7,6 +7,7 @@ A long list has pages, so that a change sends one page and not all of them.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -40,7 +41,7 @@ _SCROLL = (
 )
 
 
-class EventList:
+class EventList(ABC):
     """A heading, a page of rows that can be clicked, and a mark at some of them."""
 
     def __init__(self, name: str, n_rows: int, *, guard: Callable[..., Any], styled: bool) -> None:
@@ -78,12 +79,13 @@ class EventList:
         if prefix == self._prefix:
             self._act(parts, event["event"] == "dblclick")
 
+    @abstractmethod
     def _act(self, parts: list[str], double: bool) -> None:
-        raise NotImplementedError
+        """Follow a click on a row, or on what is in it."""
 
+    @abstractmethod
     def _write(self, keys: Sequence[Any]) -> str:
         """Write rows as HTML."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------ what is shown
     def _show_head(self) -> None:
